@@ -1,0 +1,219 @@
+# Tidelock. `make help` lists the targets.
+
+MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 2) --no-builtin-rules
+.SUFFIXES:
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := all
+SHELL := /bin/sh
+
+VERSION := $(strip $(shell cat VERSION 2>/dev/null || git describe --tags --match 'v*' --abbrev=0 2>/dev/null | sed 's/^v//'))
+VERSION := $(or $(VERSION),0.1.0)
+PREFIX ?= /usr/local
+FUZZ_SECONDS ?= 60
+export DEPS
+
+quiet = $(if $(V),,@)
+say = $(if $(V),@:,@printf '  %-5s %s\n')
+
+# ---- What is compiled --------------------------------------------------------------------------------------------------
+
+sources := $(wildcard core/main.c) $(sort $(wildcard core/*/*.c))
+headers := $(sort $(wildcard core/*/*.h))
+lua_files := $(sort $(shell find lua -type f ! -name '.*' ! -name '*~' 2>/dev/null))
+unit_tests := $(sort $(wildcard tests/unit/*_test.c))
+unit_helpers := $(filter-out $(unit_tests),$(sort $(wildcard tests/unit/*.c)))
+fuzz_targets := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+
+warnings := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wvla -Werror
+common := -std=c11 -D_GNU_SOURCE -DTIDELOCK_VERSION='"$(VERSION)"' -Icore $(warnings) \
+	-g -pthread -ffunction-sections -fdata-sections -fno-strict-aliasing -ffile-prefix-map=$(CURDIR)=.
+harden := -fPIE -fstack-protector-strong -fstack-clash-protection -fcf-protection -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+harden_link := -pie -Wl,-z,relro,-z,now,-z,noexecstack
+sanitize := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+
+ifeq ($(filter x86_64-%,$(shell gcc -dumpmachine 2>/dev/null)),)
+harden := $(filter-out -fcf-protection,$(harden))
+endif
+
+# KIND: libraries, compiler, flags, link flags, program. `asan` also serves the unit tests and the fuzzers, hence its coverage hooks.
+kinds := release debug asan static
+
+release_deps := gcc
+release_cc := gcc
+release_flags := $(common) $(harden) -O2
+release_link := $(harden_link) -Wl,--gc-sections
+release_program := build/tidelock
+
+debug_deps := gcc
+debug_cc := gcc
+debug_flags := $(common) $(harden) -O1 -DTIDELOCK_DEBUG=1
+debug_link := $(harden_link)
+debug_program := build/debug/tidelock
+
+asan_deps := asan
+asan_cc := clang
+asan_flags := $(common) $(sanitize) -fsanitize=fuzzer-no-link -fPIE -O1 -DTIDELOCK_DEBUG=1
+asan_link := $(sanitize) -pie
+asan_program := build/asan/tidelock
+
+static_deps := musl
+static_cc := musl-gcc
+static_flags := $(common) $(harden) -Os
+static_link := -static-pie -Wl,-z,relro,-z,now,-z,noexecstack,--gc-sections -s
+static_program := build/static/tidelock
+
+# ---- Programs ----------------------------------------------------------------------------------------------------------
+
+.PHONY: all debug asan static deps
+all: $(release_program)
+debug: $(debug_program)
+asan: $(asan_program)
+static: $(static_program)
+deps: build/deps/gcc.stamp
+
+# The stamp's time changes only when the libraries do.
+build/deps/%.stamp: scripts/deps scripts/event-config.h core/crypto/mbedtls_config.h
+	@scripts/deps $*
+
+# A file that is rewritten only when its content would change: flags, or the list of embedded files.
+define on_change
+@mkdir -p $(@D); printf '%s\n' '$(subst ','\'',$(1))' > $@.new; cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+endef
+
+define kind_rules
+$(1)_objects := $$(patsubst %.c,build/$(1)/%.o,$$(sources)) build/$(1)/embedded.o
+$(1)_library := build/$(1)/core.a
+
+build/$(1)/flags: FORCE
+	$$(call on_change,$$($(1)_cc) $$($(1)_flags) $$($(1)_link))
+
+build/$(1)/%.o: %.c build/$(1)/flags build/deps/$$($(1)_deps).stamp
+	$$(say) CC '$$@'
+	@mkdir -p $$(@D)
+	$$(quiet)$$($(1)_cc) $$($(1)_flags) @build/deps/$$($(1)_deps)/cflags -MMD -MP -c $$< -o $$@
+
+build/$(1)/embedded.o: build/embedded.c build/$(1)/flags build/deps/$$($(1)_deps).stamp
+	$$(say) CC '$$@'
+	@mkdir -p $$(@D)
+	$$(quiet)$$($(1)_cc) $$($(1)_flags) @build/deps/$$($(1)_deps)/cflags -MMD -MP -c $$< -o $$@
+
+$$($(1)_library): $$(filter-out build/$(1)/core/main.o,$$($(1)_objects))
+	$$(say) AR '$$@'
+	@rm -f $$@
+	$$(quiet)ar rcsTD $$@ $$^
+
+$$($(1)_program): $$($(1)_objects)
+	$$(say) LINK '$$@'
+	@mkdir -p $$(@D)
+	$$(quiet)$$($(1)_cc) $$($(1)_flags) $$($(1)_objects) $$($(1)_link) @build/deps/$$($(1)_deps)/libs -o $$@
+
+-include $$($(1)_objects:.o=.d)
+endef
+$(foreach kind,$(kinds),$(eval $(call kind_rules,$(kind))))
+
+build/embedded.list: FORCE
+	$(call on_change,$(lua_files))
+
+build/embedded.c: scripts/embed build/embedded.list $(lua_files)
+	$(say) EMBED 'lua/'
+	$(quiet)scripts/embed lua > $@
+
+# ---- Tests -------------------------------------------------------------------------------------------------------------
+
+unit_programs := $(patsubst tests/unit/%.c,build/asan/unit/%,$(unit_tests))
+fuzz_programs := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(fuzz_targets))
+
+build/asan/unit/%: tests/unit/%.c $(unit_helpers) $(asan_library) build/asan/flags
+	$(say) UNIT '$@'
+	@mkdir -p $(@D)
+	$(quiet)$(asan_cc) $(asan_flags) -Itests/unit @build/deps/asan/cflags -MMD -MP -MF $@.d \
+		$< $(unit_helpers) $(asan_library) $(asan_link) @build/deps/asan/libs -lcmocka -o $@
+
+build/fuzz/%: tests/fuzz/%.c $(asan_library) build/asan/flags
+	$(say) FUZZ '$@'
+	@mkdir -p $(@D)
+	$(quiet)$(asan_cc) $(asan_flags) -Itests/fuzz @build/deps/asan/cflags -MMD -MP -MF $@.d \
+		$< $(asan_library) $(asan_link) -fsanitize=fuzzer @build/deps/asan/libs -o $@
+
+-include $(wildcard build/asan/unit/*.d build/fuzz/*.d)
+
+.PHONY: test test-build unit lua wire flow fuzz fuzz-replay bench
+test:
+	@scripts/setup test
+	@scripts/test
+
+# What the tests need compiled, in one parallel go.
+test-build: $(debug_program) $(asan_program) $(unit_programs) $(fuzz_programs)
+
+unit: $(unit_programs)
+	@scripts/each 'unit test' $(unit_programs)
+
+lua: $(debug_program)
+	@scripts/suite lua
+
+wire flow: $(debug_program)
+	@scripts/suite $@
+
+fuzz: $(fuzz_programs)
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) scripts/fuzz $(fuzz_programs)
+
+fuzz-replay: $(fuzz_programs)
+	@FUZZ_SECONDS=0 scripts/fuzz $(fuzz_programs)
+
+bench: $(release_program)
+	@scripts/suite bench
+
+# ---- Quality -----------------------------------------------------------------------------------------------------------
+
+.PHONY: lint format
+lint: build/deps/gcc.stamp
+	@scripts/lint
+
+format:
+	@[ -z '$(sources)$(headers)' ] || clang-format -i $(sources) $(headers) $(wildcard tests/unit/*.[ch] tests/fuzz/*.[ch])
+
+# ---- Products ----------------------------------------------------------------------------------------------------------
+
+.PHONY: run image test-image install clean help
+run:
+	@scripts/setup run
+	@$(MAKE) --no-print-directory all
+	@exec build/tidelock serve -c etc/lab.lua
+
+image: build/image/tidelock-amd64-oci.tar
+
+build/image/tidelock-amd64-oci.tar: $(static_program) scripts/image $(shell find rootfs -type f 2>/dev/null)
+	$(say) IMAGE '$@'
+	@scripts/image $(static_program) $@
+
+test-image: build/image/tidelock-amd64-oci.tar
+	@scripts/setup test
+	@scripts/suite image
+
+install: $(release_program)
+	install -D -m 0755 $(release_program) $(DESTDIR)$(PREFIX)/bin/tidelock
+	[ ! -f etc/tidelock.lua ] || install -D -m 0644 etc/tidelock.lua $(DESTDIR)$(PREFIX)/share/tidelock/tidelock.lua
+
+clean:
+	rm -rf build
+
+help:
+	@echo 'make             build/tidelock, the program'
+	@echo 'make run         install what is missing, build, and serve the lab configuration on https://localhost:8443'
+	@echo 'make test        install what is missing, build, and pass every test'
+	@echo
+	@echo 'make deps        fetch and compile the libraries (DEPS=system: use the host'"'"'s; DEBIAN_MIRROR=URL: fetch there)'
+	@echo 'make debug       build/debug/tidelock: counters, a clock that tests move, faults on demand'
+	@echo 'make asan        build/asan/tidelock: with the address and undefined-behaviour sanitizers'
+	@echo 'make static      build/static/tidelock: one static file for any Linux of this architecture'
+	@echo 'make image       build/image/: the container image'
+	@echo 'make install     to DESTDIR, PREFIX=/usr/local'
+	@echo
+	@echo 'make unit        C unit tests            make lua       specs of the Lua code'
+	@echo 'make wire        protocol behaviours     make flow      whole stories with real clients'
+	@echo 'make fuzz        each target for FUZZ_SECONDS=60        make fuzz-replay  the stored inputs only'
+	@echo 'make bench       speed and memory        make test-image  the image, started'
+	@echo 'make lint        layers, formatting, static checks      make format     lay out the C files'
+	@echo 'make clean       remove build/ (the libraries stay cached)'
+
+FORCE:
