@@ -1,0 +1,93 @@
+-- kit/urls.lua: redirect targets: how they are compared (S18) and how parameters are put on them.
+local urls = {}
+
+local function encoded(pairs_list)
+	local out = {}
+	for _, pair in ipairs(pairs_list) do
+		if pair[2] ~= nil then
+			out[#out + 1] = url.encode(pair[1]) .. "=" .. url.encode(tostring(pair[2]))
+		end
+	end
+	return table.concat(out, "&")
+end
+
+-- `list` is { { name, value }, … }; pairs without a value are left out. A query that is there stays (RFC 6749 3.1.2).
+function urls.with_query(target, list)
+	local text = encoded(list)
+	if text == "" then
+		return target
+	end
+	local base, fragment = target:match("^([^#]*)(.*)$")
+	local joint = "?"
+	if base:find("?", 1, true) then
+		joint = base:find("[?&]$") and "" or "&"
+	end
+	return base .. joint .. text .. fragment
+end
+
+function urls.with_fragment(target, list)
+	return target:match("^[^#]*") .. "#" .. encoded(list)
+end
+
+-- A loopback redirect without its port, or nil. Only literal addresses, only http (RFC 8252 7.3); `localhost` where a
+-- preset says so.
+local function without_port(uri, localhost)
+	local host, rest = uri:match("^http://(127%.0%.0%.1)(.*)$")
+	if not host then
+		host, rest = uri:match("^http://(%[::1%])(.*)$")
+	end
+	if not host and localhost then
+		host, rest = uri:match("^http://(localhost)(.*)$")
+	end
+	if not host then
+		return nil
+	end
+	local port, after = rest:match("^:(%d%d?%d?%d?%d?)(.*)$")
+	if port then
+		if tonumber(port) < 1 or tonumber(port) > 65535 then
+			return nil
+		end
+		rest = after
+	end
+	if rest ~= "" and not rest:find("^[/?]") then
+		return nil
+	end
+	return host .. rest
+end
+
+-- May `uri` receive the answer? Exact bytes of one of the application's redirect_uris; no list, none accepted.
+function urls.redirect_allowed(application, uri)
+	local bare = without_port(uri, application.loopback_localhost)
+	for _, allowed in ipairs(application.redirect_uris or {}) do
+		if type(allowed) == "string" then
+			if allowed == uri then
+				return true
+			end
+			if bare and without_port(allowed, application.loopback_localhost) == bare then
+				return true
+			end
+		end
+	end
+	return false
+end
+
+-- http on a loopback address, or a private scheme: where anyone on the machine may listen (S19).
+function urls.is_native(uri)
+	local scheme = uri:match("^([%a][%w+.%-]*):")
+	if not scheme then
+		return false
+	end
+	scheme = scheme:lower()
+	if scheme == "http" then
+		return without_port(uri, true) ~= nil
+	end
+	return scheme ~= "https"
+end
+
+-- "https://host[:port]" of an absolute URL; nil for private schemes.
+function urls.origin(text)
+	local parsed = url.parse(text)
+	return parsed and (parsed.scheme == "https" or parsed.scheme == "http") and parsed.origin or nil
+end
+
+return urls
