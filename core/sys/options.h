@@ -1,0 +1,10 @@
+/* options.h: what the command line says before the command's own words. */
+#pragma once
+
+#include "base/base.h"
+
+struct options {
+	char config[4096];   /* absolute path; -c, else $TIDELOCK_CONFIG, else /etc/tidelock.lua */
+	const char *lua_dir; /* --lua: the trusted Lua from a folder; NULL = embedded */
+	bool unsealed;       /* --unsealed: no seccomp, no Landlock (debuggers, sanitizers) */
+};
