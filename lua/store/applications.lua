@@ -1,0 +1,82 @@
+-- store/applications.lua: clients. A row is { id, slug, client_id, data (the settings), active, valid_from, declared,
+-- created_at, secrets = list of keyed texts that are good }.
+local rows = require "store/rows"
+
+local applications = {}
+
+local function from(row)
+	if not row then
+		return nil
+	end
+	row.data, row.active, row.secrets = json.decode(row.data), row.active == 1, {}
+	for _, secret in ipairs(rows.all(
+		"select keyed from client_secrets where application_id = $1 and retired_at is null order by created_at", row.id)) do
+		row.secrets[#row.secrets + 1] = secret.keyed
+	end
+	return row
+end
+
+function applications.by_client_id(client_id)
+	return from(rows.one("select * from applications where client_id = $1", client_id))
+end
+
+function applications.by_slug(slug)
+	return from(rows.one("select * from applications where slug = $1", slug))
+end
+
+function applications.by_id(id)
+	return from(rows.one("select * from applications where id = $1", id))
+end
+
+function applications.list()
+	local list = rows.all("select * from applications order by slug")
+	for _, row in ipairs(list) do
+		from(row)
+	end
+	return list
+end
+
+function applications.is_tombstone(slug)
+	return rows.one("select at from tombstones where kind = 'application' and name = $1", slug) ~= nil
+end
+
+function applications.insert_statement(application)
+	local id = application.id or crypto.id()
+	return { [[insert into applications (id, slug, client_id, data, declared, created_at)
+		values ($1, $2, $3, $4, $5, $6)]], id, application.slug, application.client_id,
+		json.encode(json.object(application.data)), application.declared or 0, time.now(), rows = 1 }, id
+end
+
+function applications.update_statement(id, fields)
+	return rows.statement({ rows = 1 }, [[update applications set client_id = coalesce($2, client_id),
+		data = coalesce($3, data), active = coalesce($4, active), declared = coalesce($5, declared),
+		valid_from = case when $4 = 0 and active = 1 then $6 else valid_from end where id = $1]],
+		id, fields.client_id, fields.data and json.encode(json.object(fields.data)) or nil,
+		fields.active ~= nil and (fields.active and 1 or 0) or nil, fields.declared, time.now())
+end
+
+function applications.secret_statement(id, keyed, declared)
+	return { [[insert into client_secrets (application_id, keyed, declared, created_at) values ($1, $2, $3, $4)
+		on conflict (application_id, keyed) do update set retired_at = null, declared = excluded.declared]],
+		id, keyed, declared or 0, time.now() }
+end
+
+-- All but the newest one end; the count says how many.
+function applications.retire_secrets(id)
+	local results = rows.batch { { [[update client_secrets set retired_at = $2 where application_id = $1
+		and retired_at is null and keyed <> (select keyed from client_secrets where application_id = $1
+		and retired_at is null order by created_at desc, keyed limit 1)]], id, time.now() } }
+	return results[1].changes
+end
+
+function applications.delete_statements(application)
+	return {
+		{ "delete from codes where application_id = $1", application.id },
+		{ "delete from grants where application_id = $1", application.id },
+		{ "delete from applications where id = $1", application.id, rows = 1 },
+		{ "insert into tombstones (kind, name, at) values ('application', $1, $2) on conflict do nothing",
+			application.slug, time.now() },
+	}
+end
+
+return applications

@@ -1,0 +1,35 @@
+-- store/events.lua: the audit log (S31). What names a person stands in `person` alone, which erasure empties.
+local rows = require "store/rows"
+
+local events = {}
+
+events.MOST = 100000
+events.OLDEST = 400 * 86400
+
+-- Events with the same merge_key become one row with a count.
+function events.insert_statement(event)
+	return rows.statement(nil, [[insert into events (id, at, kind, person, user_id, application_id, session_id, request_id,
+		address, reason, data, merge_key) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+		on conflict (merge_key) do update set count = events.count + 1]],
+		crypto.id(), time.now(), event.kind, event.person, event.user_id, event.application_id, event.session_id,
+		event.request_id, event.address, event.reason, event.data and json.encode(json.object(event.data)) or nil,
+		event.merge_key)
+end
+
+-- Newest first; with `after` (an id) those later than it, oldest first.
+function events.list(filter)
+	local limit = filter.limit or 100
+	local sql = [[select e.id, e.at, e.kind, e.person, e.request_id, e.address, e.reason, e.data, e.count, e.session_id,
+		u.username as user, a.slug as application from events e left join users u on u.id = e.user_id
+		left join applications a on a.id = e.application_id
+		where (cast($1 as text) is null or u.username = $1 or e.person = $1)
+		and (cast($2 as text) is null or e.kind = $2) and (cast($3 as text) is null or e.id > $3)
+		order by e.id ]] .. (filter.after and "asc" or "desc") .. " limit $4"
+	local list = rows.all(sql, filter.user or db.null, filter.kind or db.null, filter.after or db.null, limit)
+	for _, row in ipairs(list) do
+		row.data = rows.json(row.data)
+	end
+	return list
+end
+
+return events

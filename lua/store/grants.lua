@@ -1,0 +1,144 @@
+-- store/grants.lua: authorizations (S3), refresh lines (S7), consents, and the one read that says whether a token is
+-- alive (S4).
+local rows = require "store/rows"
+local users = require "store/users"
+local sessions = require "store/sessions"
+
+local grants = {}
+
+-- What must hold for anything a grant carries to be good. $2 is now; $3 the time the token was issued. A missing row is
+-- dead.
+local ALIVE = [[g.ended_at is null and u.active = 1 and a.active = 1
+	and (g.session_id is null or (s.id is not null and s.ended_at is null and s.expires_at > $2))
+	and u.valid_from <= $3 and a.valid_from <= $3
+	and coalesce((select cast(value as bigint) from settings where key = 'valid_from'), 0) <= $3]]
+
+local JOINED = [[from grants g join users u on u.id = g.user_id join applications a on a.id = g.application_id
+	left join sessions s on s.id = g.session_id left join login_events l on l.id = g.login_event_id ]]
+
+local COLUMNS = "g.id as g_id, g.scopes as g_scopes, g.session_id, g.sid, g.claims_parameter, g.application_id, "
+	.. "g.created_at as g_created_at, l.id as l_id, l.at_ms, l.method, l.amr, l.acr, " .. users.COLUMNS .. " "
+
+local LIVE = "select " .. COLUMNS .. JOINED .. "where g.id = $1 and " .. ALIVE
+	.. " and not exists (select 1 from revoked_jti r where r.jti = $4)"
+
+local function from(row)
+	return {
+		id = row.g_id, scopes = row.g_scopes, session_id = row.session_id, sid = row.sid,
+		claims_parameter = rows.json(row.claims_parameter), application_id = row.application_id,
+		created_at = row.g_created_at, login = sessions.login_from(row),
+	}
+end
+
+-- The grant and the user of a token issued at `issued`, when both and all they hang on are alive.
+function grants.live(id, issued, jti)
+	local row = rows.one(LIVE, id, time.now(), issued, jti)
+	if row then
+		return from(row), users.from(row)
+	end
+end
+
+function grants.insert_statement(grant)
+	return rows.statement({ rows = 1 }, [[insert into grants (id, user_id, application_id, side, scopes, login_event_id,
+		session_id, sid, claims_parameter, created_at, expires_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)]],
+		grant.id, grant.user_id, grant.application_id, grant.side or "oidc", grant.scopes, grant.login_event_id,
+		grant.session_id, grant.sid, grant.claims_parameter and json.encode(grant.claims_parameter) or nil, time.now(),
+		grant.expires_at)
+end
+
+function grants.end_statements(id, reason)
+	local now = time.now()
+	return {
+		{ "update grants set ended_at = $2, end_reason = $3 where id = $1 and ended_at is null", id, now, reason },
+		{ "update refresh_lines set ended_at = $2 where grant_id = $1 and ended_at is null", id, now },
+	}
+end
+
+-- Everything a person gave, to one application or (nil) to all.
+function grants.end_for_statements(user_id, application_id, reason)
+	local now = time.now()
+	return {
+		rows.statement(nil, [[update refresh_lines set ended_at = $2 where ended_at is null and grant_id in
+			(select id from grants where user_id = $1 and (cast($3 as text) is null or application_id = $3))]],
+			user_id, now, application_id),
+		rows.statement(nil, [[update grants set ended_at = $2, end_reason = $4 where user_id = $1
+			and (cast($3 as text) is null or application_id = $3) and ended_at is null]],
+			user_id, now, application_id, reason),
+		rows.statement(nil, [[update codes set expires_at = $2 where user_id = $1
+			and (cast($3 as text) is null or application_id = $3) and used_at is null and expires_at > $2]],
+			user_id, now, application_id),
+	}
+end
+
+function grants.owner(id)
+	return rows.one("select application_id, user_id, ended_at from grants where id = $1", id)
+end
+
+-- ---- refresh lines ----
+
+local LINE = "select r.id, r.generation, r.rotated_at, r.scopes as r_scopes, r.ended_at as r_ended_at, r.expires_at, "
+	.. COLUMNS .. ", case when " .. ALIVE .. " then 1 else 0 end as alive " .. JOINED
+	.. "join refresh_lines r on r.grant_id = g.id where r.id = $1"
+-- A line outlives movements of valid_from no more than a token does: it counts from its grant.
+LINE = LINE:gsub("%$3", "g.created_at")
+
+-- The line whatever its state: { id, generation, rotated_at, scopes, alive, ended, expired, grant, user } or nil.
+function grants.line(id)
+	local row = rows.one(LINE, id, time.now())
+	return row and {
+		id = row.id, generation = row.generation, rotated_at = row.rotated_at, scopes = row.r_scopes,
+		alive = row.alive == 1 and row.r_ended_at == nil and row.expires_at > time.now(),
+		grant = from(row), user = users.from(row),
+	}
+end
+
+function grants.line_statement(line)
+	local now = time.now()
+	return { [[insert into refresh_lines (id, grant_id, generation, rotated_at, scopes, created_at, expires_at)
+		values ($1, $2, 0, $3, $4, $3, $5)]], line.id, line.grant_id, now, line.scopes, now + line.lifetime, rows = 1 }
+end
+
+-- The one consuming statement of S7: only the current generation rotates, and only while all it hangs on is alive.
+local ROTATE = [[update refresh_lines set generation = generation + 1, rotated_at = $2, expires_at = $4
+	where id = $1 and generation = $3 and ended_at is null and expires_at > $2 and exists (select 1 ]]
+	.. JOINED .. "where g.id = refresh_lines.grant_id and "
+	.. ALIVE:gsub("%$3", "g.created_at") .. ") returning generation"
+
+function grants.rotate_statement(line, lifetime)
+	local now = time.now()
+	return { ROTATE, line.id, now, line.generation, now + lifetime, rows = 1 }
+end
+
+function grants.extend_statement(grant_id, until_)
+	return { "update grants set expires_at = $2 where id = $1 and expires_at < $2", grant_id, until_ }
+end
+
+function grants.revoke_jti(jti, expires_at)
+	rows.batch { { "insert into revoked_jti (jti, expires_at) values ($1, $2) on conflict do nothing",
+		jti, expires_at } }
+end
+
+-- ---- consents ----
+
+function grants.consent(user_id, application_id)
+	return rows.one([[select scopes, at, expires_at from consents where user_id = $1 and application_id = $2
+		and (expires_at is null or expires_at > $3)]], user_id, application_id, time.now())
+end
+
+function grants.consent_statement(user_id, application_id, scopes, expires_at)
+	return rows.statement({ rows = 1 }, [[insert into consents (user_id, application_id, scopes, at, expires_at)
+		values ($1, $2, $3, $4, $5) on conflict (user_id, application_id)
+		do update set scopes = excluded.scopes, at = excluded.at, expires_at = excluded.expires_at]],
+		user_id, application_id, scopes, time.now(), expires_at)
+end
+
+function grants.forget_consent_statement(user_id, application_id)
+	return { "delete from consents where user_id = $1 and application_id = $2", user_id, application_id }
+end
+
+function grants.consents_of(user_id)
+	return rows.all([[select c.application_id, a.slug, c.scopes, c.at, c.expires_at from consents c
+		join applications a on a.id = c.application_id where c.user_id = $1 order by a.slug]], user_id)
+end
+
+return grants

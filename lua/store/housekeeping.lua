@@ -1,0 +1,44 @@
+-- store/housekeeping.lua: removes what has ended, in small portions so that no one waits behind it.
+local rows = require "store/rows"
+local events = require "store/events"
+local throttle = require "store/throttle"
+
+local housekeeping = {}
+
+local PORTION = 500
+local DAY = 86400
+
+-- Each: a statement with $1 = a time before which a row may go, and how long ago that is. Grants stay a day after
+-- their end, so that events and answers about them are right; login events while something names them.
+local SWEEPS = {
+	{ [[delete from codes where keyed in (select keyed from codes where expires_at < $1 limit $2)]], DAY },
+	{ [[delete from refresh_lines where id in (select id from refresh_lines where expires_at < $1 or ended_at < $1
+		limit $2)]], DAY },
+	{ [[delete from grants where id in (select id from grants where (expires_at < $1 or ended_at < $1)
+		and not exists (select 1 from refresh_lines r where r.grant_id = grants.id) limit $2)]], DAY },
+	{ [[delete from sessions where id in (select id from sessions where (expires_at < $1 or ended_at < $1
+		or idle_until < $1) and not exists (select 1 from codes c where c.session_id = sessions.id) limit $2)]], DAY },
+	{ [[delete from login_events where id in (select l.id from login_events l where l.at_ms < $1 * 1000
+		and not exists (select 1 from sessions s where s.login_event_id = l.id)
+		and not exists (select 1 from grants g where g.login_event_id = l.id)
+		and not exists (select 1 from codes c where c.login_event_id = l.id) limit $2)]], DAY },
+	{ "delete from revoked_jti where jti in (select jti from revoked_jti where expires_at < $1 limit $2)", 60 },
+	{ "delete from throttle where key in (select key from throttle where updated_at < $1 limit $2)", throttle.QUIET },
+	{ "delete from known_browsers where at < $1 and $2 > 0", 180 * DAY },
+	{ "delete from consents where expires_at < $1 and $2 > 0", DAY },
+	{ "delete from events where id in (select id from events where at < $1 order by id limit $2)", events.OLDEST },
+}
+
+function housekeeping.sweep()
+	local now = time.now()
+	for _, sweep in ipairs(SWEEPS) do
+		rows.batch { { sweep[1], now - sweep[2], PORTION } }
+	end
+	local row = rows.one("select count(*) as n from events")
+	if row.n > events.MOST then
+		rows.batch { { "delete from events where id in (select id from events order by id limit $1)",
+			math.min(row.n - events.MOST, 5 * PORTION) } }
+	end
+end
+
+return housekeeping

@@ -1,0 +1,178 @@
+-- store/users.lua: people. A user row is { id, pk, username, name, email, email_verified, type, active, attributes, uid,
+-- valid_from, declared (0, 1, 2: see the migration), created_at, last_login_at, password_at }; the password's hash is
+-- never in it.
+local rows = require "store/rows"
+
+local users = {}
+
+-- The columns of a row, for joins: prefix "u." in SQL, "u_" in names.
+users.COLUMNS = [[u.id as u_id, u.pk as u_pk, u.username as u_username, u.name as u_name, u.email as u_email,
+	u.email_verified as u_email_verified, u.type as u_type, u.active as u_active, u.attributes as u_attributes,
+	u.uid as u_uid, u.valid_from as u_valid_from, u.declared as u_declared, u.created_at as u_created_at,
+	u.last_login_at as u_last_login_at, u.password_at as u_password_at]]
+
+function users.from(row)
+	return row and {
+		id = row.u_id, pk = row.u_pk, username = row.u_username, name = row.u_name, email = row.u_email,
+		email_verified = row.u_email_verified == 1, type = row.u_type, active = row.u_active == 1,
+		attributes = row.u_attributes == "{}" and json.object {} or json.decode(row.u_attributes),
+		uid = row.u_uid, valid_from = row.u_valid_from, declared = row.u_declared,
+		created_at = row.u_created_at, last_login_at = row.u_last_login_at, password_at = row.u_password_at,
+	}
+end
+
+local SELECT = "select " .. users.COLUMNS .. " from users u "
+local BY_ID = SELECT .. "where u.id = $1"
+local BY_NAME = SELECT .. "where u.username = $1"
+
+function users.by_id(id)
+	return users.from(rows.one(BY_ID, id))
+end
+
+function users.by_name(username)
+	return users.from(rows.one(BY_NAME, username))
+end
+
+function users.list()
+	local out = {}
+	for index, row in ipairs(rows.all(SELECT .. "order by u.username")) do
+		out[index] = users.from(row)
+	end
+	return out
+end
+
+-- The user and the encoded password (nil when there is none), for auth/password alone.
+function users.with_password(username)
+	local row = rows.one("select u.password as password, " .. users.COLUMNS .. " from users u where u.username = $1",
+		username)
+	return users.from(row), row and row.password
+end
+
+local function group_from(row)
+	return {
+		id = row.id, pk = row.pk, name = row.name, declared = row.declared,
+		attributes = json.decode(row.attributes), permissions = json.decode(row.permissions),
+	}
+end
+
+local DIRECT = [[select g.id, g.pk, g.name, g.attributes, g.permissions, g.declared, 1 as direct
+	from memberships m join groups g on g.id = m.group_id where m.user_id = $1 and g.declared <> 2 order by g.name]]
+
+-- Direct groups and all ancestors, cycles included once.
+local ALL = [[with recursive reach (id) as (
+		select group_id from memberships where user_id = $1
+		union select p.parent_id from group_parents p join reach r on r.id = p.group_id
+	) select g.id, g.pk, g.name, g.attributes, g.permissions, g.declared,
+		exists (select 1 from memberships m where m.user_id = $1 and m.group_id = g.id) as direct
+	from reach r join groups g on g.id = r.id where g.declared <> 2 order by g.name]]
+
+local function groups_of(sql, user)
+	local out = {}
+	for index, row in ipairs(rows.all(sql, user.id)) do
+		out[index] = group_from(row)
+		out[index].direct = row.direct == 1 or row.direct == true
+	end
+	return out
+end
+
+function users.groups(user)
+	return groups_of(DIRECT, user)
+end
+
+function users.all_groups(user)
+	return groups_of(ALL, user)
+end
+
+-- What scripts see of a person: names and fields as authentik's expressions know them.
+function users.view(user)
+	local direct, all = json.array {}, json.array {}
+	for _, group in ipairs(users.all_groups(user)) do
+		local seen = { name = group.name, pk = group.pk, uuid = group.id, attributes = group.attributes }
+		all[#all + 1] = seen
+		if group.direct then
+			direct[#direct + 1] = seen
+		end
+	end
+	return {
+		username = user.username, name = user.name, email = user.email, email_verified = user.email_verified,
+		uid = user.uid, uuid = user.id, pk = user.pk, is_active = user.active, date_joined = user.created_at,
+		last_login = user.last_login_at, type = user.type, attributes = user.attributes,
+		groups = direct, all_groups = all,
+	}
+end
+
+-- The subject this application knows the person by (facts: authentik's sub modes).
+function users.subject(user, application)
+	local mode = application.sub_mode
+	if mode == "user_id" then
+		return tostring(user.pk)
+	elseif mode == "user_uuid" then
+		return user.id
+	elseif mode == "user_username" then
+		return user.username
+	elseif mode == "user_email" and user.email ~= "" then
+		return user.email
+	elseif mode == "user_upn" and type(user.attributes.upn) == "string" then
+		return user.attributes.upn
+	end
+	return user.uid
+end
+
+-- ---- changes ----
+
+-- uid is stored and never computed again, so that a migrated subject survives (S11).
+function users.insert_statements(user)
+	local id = user.id or crypto.id()
+	local uid = user.uid or hex.encode(crypto.sha256(id .. crypto.random(16)))
+	return {
+		rows.statement({ rows = 1 }, "update sequences set next = next + 1 where name = 'user' returning next"),
+		rows.statement({ rows = 1 }, [[insert into users (id, pk, username, name, email, email_verified, type, active,
+			attributes, password, password_at, password_file, uid, declared, created_at)
+			values ($1, (select next - 1 from sequences where name = 'user'), $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
+			$12, $13, $14)]],
+			id, user.username, user.name or "", user.email or "", user.email_verified and 1 or 0,
+			user.type or "internal", user.active == false and 0 or 1,
+			json.encode(json.object(user.attributes or {})), user.password, user.password and time.now() or nil,
+			user.password_file, uid, user.declared or 0, time.now()),
+	}, id
+end
+
+-- fields: name, email, email_verified, type, attributes, active.
+function users.update_statement(id, fields)
+	return rows.statement({ rows = 1 }, [[update users set name = coalesce($2, name), email = coalesce($3, email),
+		email_verified = coalesce($4, email_verified), type = coalesce($5, type),
+		attributes = coalesce($6, attributes), active = coalesce($7, active),
+		valid_from = case when $7 = 0 and active = 1 then $8 else valid_from end where id = $1]],
+		id, fields.name, fields.email, fields.email_verified ~= nil and (fields.email_verified and 1 or 0) or nil,
+		fields.type, fields.attributes and json.encode(json.object(fields.attributes)) or nil,
+		fields.active ~= nil and (fields.active and 1 or 0) or nil, time.now())
+end
+
+-- A new password ends what the old one opened (S4).
+function users.password_statement(id, encoded)
+	return rows.statement({ rows = 1 },
+		"update users set password = $2, password_at = $3, valid_from = $3 where id = $1", id, encoded, time.now())
+end
+
+-- The same password in a newer form: nothing ends. Only when nobody changed it meanwhile.
+function users.rehash(id, old, new)
+	rows.batch { { "update users set password = $3 where id = $1 and password = $2", id, old, new } }
+end
+
+function users.is_tombstone(username)
+	return rows.one("select at from tombstones where kind = 'user' and name = $1", username) ~= nil
+end
+
+-- The name is never given to somebody else (S11).
+function users.delete_statements(user)
+	return {
+		{ "delete from codes where user_id = $1", user.id },
+		{ "delete from grants where user_id = $1", user.id },
+		{ "delete from sessions where user_id = $1", user.id },
+		{ "delete from users where id = $1", user.id, rows = 1 },
+		{ "insert into tombstones (kind, name, at) values ('user', $1, $2) on conflict do nothing",
+			user.username, time.now() },
+	}
+end
+
+return users
