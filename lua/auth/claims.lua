@@ -1,0 +1,84 @@
+-- auth/claims.lua: the claims of one person for one application: asks mapping/scopes with what scripts may see (S24), picks
+-- what belongs into the ID token and what to userinfo, and leaves an event for each script that failed or overreached.
+--
+-- A context is { user = row, application, scopes = list, grant_type, login = { at, amr, acr }, session_id, req,
+-- requested = what the claims parameter selected (oidc/claims_parameter), or nil }.
+local events  = require "auth/events"
+local mapping = require "mapping/scopes"
+local scope   = require "kit/scope"
+local users   = require "store/users"
+
+local claims = {}
+
+local function report(context, failures, dropped)
+	local function event(kind, reason)
+		events.add {
+			kind = kind, user = context.user, application = context.application, session = context.session_id,
+			req = context.req, reason = reason,
+		}
+	end
+	for _, failure in ipairs(failures) do
+		event("script_failed", ("scope mapping %s (%s:%s): %s; it was given %s"):format(
+			failure.mapping, failure.script or "built-in", failure.line or "?", failure.message or failure.kind, failure.given))
+	end
+	for _, drop in ipairs(dropped) do
+		event("claim_dropped", ("scope mapping %s (%s) may not set %s"):format(drop.mapping, drop.script or "built-in", drop.claim))
+	end
+end
+
+local function evaluate(context, view, scopes)
+	local login, req = context.login or {}, context.req or {}
+	local made, provenance, failures, dropped = mapping.claims {
+		user = view, application = context.application, scopes = scopes,
+		token = { scopes = context.scopes, grant_type = context.grant_type },
+		session = { auth_time = login.at, amr = login.amr, acr = login.acr },
+		request = { client_ip = req.peer, path = req.path },
+	}
+	report(context, failures, dropped)
+	return made, provenance
+end
+
+-- All claims of the context's scopes, and which mapping made which.
+function claims.of(context)
+	return evaluate(context, users.view(context.user), context.scopes)
+end
+
+-- Claims by the granted scopes, and beside them those of scopes that only the claims parameter reaches for.
+local function both(context)
+	local view = users.view(context.user)
+	local made, extra = evaluate(context, view, context.scopes), {}
+	local requested = context.requested
+	if requested then
+		local further = {}
+		for _, name in ipairs(requested.scopes or {}) do
+			if not scope.has(context.scopes, name) then further[#further + 1] = name end
+		end
+		if #further > 0 then extra = evaluate(context, view, further) end
+	end
+	return made, extra
+end
+
+local function select(into, names, made, extra)
+	for _, name in ipairs(names or {}) do
+		if into[name] == nil then
+			local value = made[name]
+			if value == nil then value = extra[name] end
+			into[name] = value
+		end
+	end
+	return into
+end
+
+-- For the ID token: everything where the application has it so (authentik's default), else what `claims` asked for.
+function claims.for_id_token(context)
+	local made, extra = both(context)
+	local base = context.application.include_claims_in_id_token ~= false and made or {}
+	return select(base, (context.requested or {}).id_token, made, extra)
+end
+
+function claims.for_userinfo(context)
+	local made, extra = both(context)
+	return select(made, (context.requested or {}).userinfo, made, extra)
+end
+
+return claims

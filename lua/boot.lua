@@ -1,0 +1,124 @@
+-- boot.lua: where the core enters Lua: start, handle, command, tick, each run as a task. Holds the one error boundary and the
+-- request log; decides nothing else.
+local boundary     = require "boot/boundary"
+local conf         = require "kit/conf"
+local cors         = require "oidc/cors"
+local database     = require "store/database"
+local declared     = require "store/declared"
+local err          = require "kit/err"
+local gate         = require "boot/gate"
+local housekeeping = require "auth/housekeeping"
+local keys         = require "auth/keys"
+local mapping      = require "mapping/scopes"
+local outage       = require "boot/outage"
+local reply        = require "kit/reply"
+local routes       = require "boot/routes"
+local commands     = require "command/main"
+
+local boot = {}
+
+local function needs_certificate(settings)
+	if settings.tls then return false end
+	for _, address in ipairs(settings.listen or {}) do
+		if address:find("^https:") then return true end
+	end
+	return false
+end
+
+local function open_lab(config)
+	local lab = require "portal/lab"
+	lab.open { dispatch = boot.handle, config = config }
+	routes.add("/lab/", { kind = "page", GET = lab.home })
+	routes.add("/lab/run", { kind = "page", GET = lab.run })
+	routes.add("/lab/callback", { kind = "page", GET = lab.callback })
+end
+
+-- Makes this state ready for a configuration. mode: "serve", "reload", "command" or "check". Returns what the core needs of
+-- it, or nil and "file:line: text"; nothing of a failed start may be seen by anybody.
+function boot.start(config, mode)
+	conf.use(config)
+	local _, failure = database.migrate()
+	if failure then return nil, failure end
+	local serving = mode == "serve" or mode == "reload"
+	local ok, why = mapping.declare(config.scope_mappings, serving)
+	if not ok then return nil, why end
+	if mode == "check" then return {} end
+	ok, why = declared.apply(config)
+	if not ok then return nil, why end
+	keys.ensure()
+	gate.open(conf.settings())
+	if conf.settings().lab then open_lab(config) end
+	return { tls = serving and needs_certificate(conf.settings()) and keys.tls(config) or nil }
+end
+
+-- Asks of the control socket: the command line, and in debug builds the tests.
+local function control(req)
+	if req.method == "POST" and req.path == "/command" then
+		return reply.json(boot.command(sys.wire_decode(req.body)))
+	end
+	if req.method == "POST" and req.path == "/debug" then
+		return reply.json(json.object(sys.debug(json.decode(req.body)) or {}))
+	end
+	err.raise("page_not_found")
+end
+
+-- One value, or the request could be read two ways.
+local function refuse_repeated(req)
+	for _, name in ipairs { "authorization", "content-type", "origin" } do
+		if req.headers_repeated[name] then
+			err.raise("invalid_request", "The header " .. name .. " came more than once.", { status = 400 })
+		end
+	end
+end
+
+local function dispatch(req, endpoint, slug)
+	if req.headers_repeated then refuse_repeated(req) end
+	if not endpoint then err.raise("page_not_found") end
+	local run = endpoint[req.method] or (req.method == "HEAD" and endpoint.GET)
+	if run then return run(req, slug) end
+	local allow = routes.allow(endpoint)
+	err.raise("invalid_request", "This address answers " .. allow .. ".", { status = 405, headers = { allow = allow } })
+end
+
+local function serve(req, endpoint, slug)
+	if req.control then return control(req) end
+	return gate.check(req) or dispatch(req, endpoint, slug)
+end
+
+-- One request, one answer, one line in the log: never a query, which may hold codes.
+function boot.handle(req)
+	local began = time.mono()
+	local endpoint, slug = routes.find(req.path)
+	-- The one catcher of the product.
+	local ok, response = pcall(serve, req, endpoint, slug)
+	if not ok then
+		outage.notice(response)
+		response = boundary.answer(req, endpoint, response)
+	end
+	local headers = response.headers
+	headers["x-request-id"] = req.id
+	if endpoint and endpoint.cors and req.headers.origin then cors.add(req, response, req.application) end
+	log.info("request", {
+		id = req.id, method = req.method, path = req.path, status = response.status, peer = req.peer,
+		ms = (time.mono() - began) * 1000 // 0.1 / 10,
+	})
+	return response
+end
+
+-- { argv, stdin, config } → { status, out, err, again }.
+function boot.command(body)
+	local ok, answer = pcall(commands.run, body)
+	if ok then return answer end
+	if err.is(answer) then
+		return { status = 1, out = "", err = (answer.description or answer.oauth) .. "\n" }
+	end
+	log.error("command failed", { error = tostring(answer) })
+	return { status = 1, out = "", err = "tidelock: this is a mistake of the program: " .. tostring(answer) .. "\n" }
+end
+
+function boot.tick()
+	housekeeping.run()
+	outage.over()
+end
+
+return boot

@@ -1,0 +1,50 @@
+-- boot/routes.lua: which endpoint answers a path. An endpoint is { GET = fn, POST = fn, …, kind = "oauth"|"bearer"|"page", cors = bool }; its
+-- functions get the request and, under an application's own address, the application's slug.
+local authorize = require "oidc/authorize"
+local discovery = require "oidc/discovery"
+local jwks      = require "oidc/jwks"
+local portal    = require "portal/routes"
+local token     = require "oidc/token"
+local userinfo  = require "oidc/userinfo"
+
+local routes = {}
+
+-- Every path of the product that is one path. authentik's end in a slash and exist only with it.
+local exact = {
+	["/application/o/authorize/"] = authorize,
+	["/application/o/token/"] = token,
+	["/application/o/userinfo/"] = userinfo,
+	-- The next endpoints of the provider: revoke/, introspect/, device/.
+}
+
+-- Under /application/o/<slug>/.
+local of_application = {
+	[".well-known/openid-configuration"] = discovery,
+	["jwks/"] = jwks,
+	[""] = { GET = discovery.root, kind = "page" },
+	-- Next: end-session/.
+}
+
+for path, endpoint in pairs(portal) do exact[path] = endpoint end
+
+-- For parts that exist in some configurations only (/lab/).
+function routes.add(path, endpoint) exact[path] = endpoint end
+
+-- The endpoint of a path and the slug, or nil.
+function routes.find(path)
+	local endpoint = exact[path]
+	if endpoint then return endpoint end
+	local slug, rest = path:match("^/application/o/([^/]+)/(.*)$")
+	if slug then return of_application[rest], slug end
+end
+
+-- The methods of an endpoint, as an Allow field has them (RFC 9110 10.2.1).
+function routes.allow(endpoint)
+	local out = {}
+	for _, method in ipairs { "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS" } do
+		if endpoint[method] or (method == "HEAD" and endpoint.GET) then out[#out + 1] = method end
+	end
+	return table.concat(out, ", ")
+end
+
+return routes

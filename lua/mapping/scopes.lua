@@ -1,0 +1,194 @@
+-- mapping/scopes.lua: who becomes what. Runs the mappings of the scopes that a token has, built-in ones here, declared ones
+-- in the jail, and brings their results together. Never raises for a script's mistake: a failing mapping drops its claims,
+-- and the caller makes an event of what is in `failures` and `dropped`.
+local err     = require "kit/err"
+local builtin = require "mapping/builtin"
+local result  = require "mapping/result"
+
+local mapping = {}
+
+-- scope → list of declared mappings, ordered by name. Made by declare() once a generation.
+local declared = {}
+
+-- Takes the configuration's mappings and, with `compile`, asks the jail whether they are Lua at all.
+-- Returns true, or nil and "file:line: text".
+function mapping.declare(list, compile)
+	local by_scope = {}
+	for _, entry in ipairs(list or {}) do
+		local ok, why = true, nil
+		if compile then
+			ok, why = jail.compile { name = entry.name, chunk = "=" .. entry.script, source = entry.source }
+		end
+		if not ok then
+			return nil, ("%s:%s: %s"):format(entry.script, why.line or "?", why.message)
+		end
+		local of_scope = by_scope[entry.scope] or {}
+		by_scope[entry.scope] = of_scope
+		of_scope[#of_scope + 1] = entry
+	end
+	for _, of_scope in pairs(by_scope) do
+		table.sort(of_scope, function(a, b) return a.name < b.name end)
+	end
+	declared = by_scope
+	return true
+end
+
+-- The mappings of one scope: { name, scope, description, script?, source?, run? }.
+local function of_scope(scope)
+	if declared[scope] then return declared[scope] end
+	local own = builtin[scope]
+	if not own then return {} end
+	return { { name = scope, scope = scope, description = own.description, run = own.run } }
+end
+
+-- The scopes of an application in its own order: { { name, description, source = "built-in" | path | "none" } }.
+function mapping.scopes(application)
+	local out = {}
+	for _, scope in ipairs(application.scopes) do
+		local list = of_scope(scope)
+		local description, source = "", "none"
+		for _, entry in ipairs(list) do
+			if description == "" then description = entry.description or "" end
+			source = entry.script or "built-in"
+		end
+		out[#out + 1] = { name = scope, description = description, source = source }
+	end
+	return out
+end
+
+-- S24: what a script sees. Named values only; no cookies, no Authorization, no secrets.
+local function given_of(context)
+	local application, token = context.application or {}, context.token or {}
+	local session, request = context.session or {}, context.request or {}
+	return {
+		user = context.user,
+		application = { slug = application.slug, name = application.name, client_id = application.client_id },
+		token = { scopes = token.scopes or context.scopes, grant_type = token.grant_type },
+		session = { auth_time = session.auth_time, amr = session.amr, acr = session.acr },
+		request = { client_ip = request.client_ip, path = request.path },
+	}
+end
+
+-- What the failing script was given, for the event: enough to find the case again, without the attributes' values.
+local function excerpt(given)
+	local groups, attributes = {}, {}
+	for _, group in ipairs(given.user.groups or {}) do
+		if #groups < 10 then groups[#groups + 1] = group.name end
+	end
+	for name in pairs(given.user.attributes or {}) do
+		if #attributes < 20 then attributes[#attributes + 1] = tostring(name) end
+	end
+	table.sort(attributes)
+	return json.encode {
+		username = given.user.username,
+		groups = json.array(groups),
+		attributes = json.array(attributes),
+		application = given.application.slug,
+		scopes = json.array(given.token.scopes or {}),
+	}
+end
+
+-- Runs one mapping. Returns its claims and what the run cost, or nil and the failure.
+local function run(entry, given)
+	if entry.run then
+		local value = entry.run(given.user)
+		return result.claims(entry.scope, value), { result = value, log = {} }
+	end
+	local answer, failure = jail.run {
+		kind = "scope", name = entry.name, chunk = "=" .. entry.script, source = entry.source, given = given,
+	}
+	if not answer and failure.kind == "busy" then
+		err.raise("temporarily_unavailable", "every script runner is at work; try again")
+	end
+	local claims, why
+	if answer then claims, why = result.claims(entry.scope, answer.result) end
+	if claims then return claims, answer end
+	failure = failure or { kind = "result", message = why }
+	return nil, {
+		mapping = entry.name, scope = entry.scope, script = entry.script, line = failure.line, kind = failure.kind,
+		message = failure.message, log = failure.log or {}, given = excerpt(given),
+	}
+end
+
+local function sorted_unique(scopes)
+	local out, seen = {}, {}
+	for _, scope in ipairs(scopes) do
+		if not seen[scope] then out[#out + 1] = scope end
+		seen[scope] = true
+	end
+	table.sort(out)
+	return out
+end
+
+-- context = { user = users.view(…), application, scopes = list, token = { scopes, grant_type }, session = { auth_time,
+-- amr, acr }, request = { client_ip, path } }. Returns claims, provenance { claim = mapping's name }, failures (see run),
+-- dropped { { mapping, script, claim } }. Scopes run by name, so that the later name wins.
+function mapping.claims(context)
+	local claims, provenance, failures, dropped = {}, {}, {}, {}
+	local given = given_of(context)
+	for _, scope in ipairs(sorted_unique(context.scopes)) do
+		for _, entry in ipairs(of_scope(scope)) do
+			local made, failure = run(entry, given)
+			if not made then
+				failures[#failures + 1] = failure
+			else
+				for _, name in ipairs(result.drop_reserved(made, context.application.script_claims)) do
+					dropped[#dropped + 1] = { mapping = entry.name, script = entry.script, claim = name }
+				end
+				for name in pairs(made) do provenance[name] = entry.name end
+				result.merge(claims, made)
+			end
+		end
+	end
+	return claims, provenance, failures, dropped
+end
+
+-- A person without properties, for finding out which claims mappings can make.
+local nobody = {
+	username = "anonymous", name = "", email = "anonymous@invalid", email_verified = false, uid = "", uuid = "", pk = 0,
+	is_active = true, type = "internal", attributes = {}, groups = {}, all_groups = {},
+}
+
+-- By application; a changed application is another table.
+local known_names = setmetatable({}, { __mode = "k" })
+
+-- Which claim comes of which scope, as far as a user without properties shows it: { claim = scope }, and the names sorted.
+-- Failing mappings are skipped; nothing is reported.
+function mapping.claim_names(application)
+	local known = known_names[application]
+	if known then return known.owner, known.names end
+	local owner, names = {}, {}
+	for _, scope in ipairs(sorted_unique(application.scopes)) do
+		local made = mapping.claims { user = nobody, application = application, scopes = { scope } }
+		for name in pairs(made) do
+			if not owner[name] then names[#names + 1] = name end
+			owner[name] = owner[name] or scope
+		end
+	end
+	table.sort(names)
+	known_names[application] = { owner = owner, names = names }
+	return owner, names
+end
+
+-- One mapping for `tidelock try scope`: by its name, else by its scope. Returns { name, scope, script, claims, dropped, result,
+-- instructions, memory, ms, log }, or nil and the failure; nil alone when there is no such mapping.
+function mapping.try(name, context)
+	local entry
+	for _, list in pairs(declared) do
+		for _, candidate in ipairs(list) do
+			if candidate.name == name then entry = candidate end
+		end
+	end
+	entry = entry or of_scope(name)[1]
+	if not entry then return nil end
+	context.scopes = context.scopes or { entry.scope }
+	local made, cost = run(entry, given_of(context))
+	if not made then return nil, cost end
+	local dropped = result.drop_reserved(made, (context.application or {}).script_claims)
+	return {
+		name = entry.name, scope = entry.scope, script = entry.script or "built-in", claims = made, dropped = dropped,
+		result = cost.result, instructions = cost.instructions, memory = cost.memory, ms = cost.ms, log = cost.log,
+	}
+end
+
+return mapping

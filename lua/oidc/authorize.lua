@@ -1,0 +1,105 @@
+-- oidc/authorize.lua: the authorization endpoint (RFC 6749 3.1, OpenID Connect Core 3.1.2). A GET is a client's request or, with
+-- nothing but a sealed `request`, one of ours that continues after a page (S13, S15). A POST seals and answers 303.
+local answer      = require "oidc/answer"
+local check       = require "kit/check"
+local clients     = require "auth/clients"
+local codes       = require "auth/codes"
+local err         = require "kit/err"
+local reply       = require "kit/reply"
+local request     = require "oidc/request"
+local session     = require "auth/session"
+local transaction = require "auth/transaction"
+local urls        = require "kit/urls"
+local users       = require "store/users"
+
+local authorize = { kind = "page" }
+
+local PATH = "/application/o/authorize/"
+-- A foreign POST brings no cookies, so what it seals is bound to this word, and to the browser by the GET that follows.
+local POSTED = "posted"
+
+local function parse(text)
+	local fields, map, duplicated = url.form_parse(text or "")
+	if not fields then
+		err.raise("invalid_request", "The parameters of this request are not well-formed.", { status = 400, cause = map })
+	end
+	return map, duplicated
+end
+
+local function sealed(t)
+	local text = transaction.seal(t)
+	return err.need(text, "invalid_request", "The request is too long.", { status = 400 })
+end
+
+-- Sends the browser to one of our pages with the request sealed for it.
+local function to_page(req, t, path)
+	t.browser = session.browser(req) or session.new_browser(req)
+	local response = reply.redirect(urls.with_query(path, { { "request", sealed(t) } }))
+	session.ensure_browser(req, response)
+	return response
+end
+
+-- S20: the claims parameter may insist on one person.
+local function expected_person(t, application, current)
+	local claims = t.params.claims
+	return not (claims and claims.subject) or claims.subject == users.subject(current.user, application)
+end
+
+local function issue(req, context, t, current)
+	local params = t.params
+	if not expected_person(t, context.application, current) then
+		answer.fail(context, "login_required", "Another person is signed in than the one asked for.")
+	end
+	task.detach()
+	local code = codes.issue {
+		application = context.application, user = current.user, session = current, redirect_uri = params.redirect_uri,
+		redirect_uri_sent = true, challenge = params.challenge, method = params.method, nonce = params.nonce,
+		scopes = params.scopes, claims_parameter = params.claims, req = req,
+	}
+	return answer.redirect(context, { { "code", code } })
+end
+
+local pages = { sign_in = "/signin", select_account = "/signin", consent = "/consent" }
+
+-- Silent answer, page or error: session.decide says which (D11).
+local function proceed(req, context, t)
+	local current = session.current(req)
+	local verdict, code, description = session.decide(t, current, context.application, t.params.consent_scopes)
+	if verdict == "silent" then return issue(req, context, t, current) end
+	if verdict == "error" then answer.fail(context, code, description) end
+	return to_page(req, t, pages[verdict])
+end
+
+local function continue(req, text)
+	local t, why = transaction.open(text, session.browser(req))
+	if not t then t = transaction.open(text, POSTED) end
+	if not t then
+		err.raise("expired_request", nil, { status = 400, cause = "request " .. tostring(why) })
+	end
+	local application = clients.find(t.client_id)
+	err.need(application, "invalid_request", "The application of this request is no longer known here.", { status = 400 })
+	local context = {
+		application = application, redirect_uri = t.params.redirect_uri, response_mode = t.params.response_mode,
+		state = t.params.state,
+	}
+	return proceed(req, context, t)
+end
+
+function authorize.GET(req)
+	local map, duplicated = parse(req.query)
+	-- A client's own request object always comes with its client_id (Core 6.1).
+	if not map.client_id and map.request and not duplicated.request then return continue(req, map.request) end
+	local context, asked = request.read(map, duplicated)
+	return proceed(req, context, transaction.new(asked))
+end
+
+function authorize.POST(req)
+	if not check.is_form(req) then
+		err.raise("invalid_request", "The request must be sent as application/x-www-form-urlencoded.", { status = 400 })
+	end
+	local _, asked = request.read(parse(req.body))
+	asked.browser = POSTED
+	return reply.see_other(urls.with_query(PATH, { { "request", sealed(transaction.new(asked)) } }))
+end
+
+return authorize

@@ -1,0 +1,54 @@
+-- oidc/cors.lua: which browser applications may read our answers (Fetch, CORS protocol): those whose origin the application
+-- named, by default the origins of its redirect URIs. Never with credentials (S14).
+local urls = require "kit/urls"
+
+local cors = {}
+
+-- Origins by application; applications are frozen tables that are replaced when they change.
+local known = setmetatable({}, { __mode = "k" })
+
+local function origins(application)
+	local set = known[application]
+	if set then return set end
+	set = {}
+	local list = application.origins
+	if not list then
+		list = {}
+		for _, uri in ipairs(application.redirect_uris or {}) do
+			if type(uri) == "string" then list[#list + 1] = urls.origin(uri) end
+		end
+	end
+	for _, origin in ipairs(list) do set[origin] = true end
+	known[application] = set
+	return set
+end
+
+-- Adds what the browser needs to `response`, when the request came from one of the application's origins.
+function cors.add(req, response, application)
+	local origin = req.headers.origin
+	if not origin then return response end
+	response.headers.vary = "Origin"
+	if application and origins(application)[origin] then
+		response.headers["access-control-allow-origin"] = origin
+		response.headers["access-control-expose-headers"] = "WWW-Authenticate, X-Request-Id"
+	end
+	return response
+end
+
+-- A preflight names no client, so it is granted to any origin; the answer itself is judged by cors.add.
+function cors.preflight(req, methods)
+	local origin = req.headers.origin
+	if not origin or #origin > 300 then return { status = 204, headers = { allow = methods }, body = "" } end
+	return {
+		status = 204, body = "",
+		headers = {
+			vary = "Origin",
+			["access-control-allow-origin"] = origin,
+			["access-control-allow-methods"] = methods,
+			["access-control-allow-headers"] = "Authorization, Content-Type",
+			["access-control-max-age"] = "600",
+		},
+	}
+end
+
+return cors

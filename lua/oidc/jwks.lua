@@ -1,0 +1,23 @@
+-- oidc/jwks.lua: RFC 7517 key set. The same keys for every application; also those that will sign next, so that clients know
+-- them before the first signature.
+local clients = require "auth/clients"
+local cors    = require "oidc/cors"
+local err     = require "kit/err"
+local keys    = require "auth/keys"
+
+local jwks = { kind = "oauth" }
+
+function jwks.GET(_, slug)
+	err.need(clients.by_slug(slug), "page_not_found", "There is no application of this name.")
+	return {
+		status = 200, body = keys.jwks(),
+		headers = {
+			["content-type"] = "application/json", ["cache-control"] = "public, max-age=300",
+			["access-control-allow-origin"] = "*",
+		},
+	}
+end
+
+function jwks.OPTIONS(req) return cors.preflight(req, "GET, OPTIONS") end
+
+return jwks
