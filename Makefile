@@ -59,7 +59,10 @@ asan_program := build/asan/tidelock
 static_deps := musl
 static_cc := musl-gcc
 static_flags := $(common) $(harden) -Os
-static_link := -static-pie -Wl,-z,relro,-z,now,-z,noexecstack,--gc-sections -s
+# musl-gcc knows no -static-pie: its start file and the linker's arguments are spelled out.
+musl := $(dir $(firstword $(wildcard /usr/lib/*-linux-musl/rcrt1.o) rcrt1.o))
+static_link := -nostartfiles -static $(addprefix $(musl),rcrt1.o crti.o crtn.o) -s \
+	-Wl,-pie,--no-dynamic-linker,-z,text,-z,relro,-z,now,-z,noexecstack,--gc-sections
 static_program := build/static/tidelock
 
 # ---- Programs ----------------------------------------------------------------------------------------------------------
