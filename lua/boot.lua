@@ -28,9 +28,7 @@ end
 local function open_lab(config)
 	local lab = require "portal/lab"
 	lab.open { dispatch = boot.handle, config = config }
-	routes.add("/lab/", { kind = "page", GET = lab.home })
-	routes.add("/lab/run", { kind = "page", GET = lab.run })
-	routes.add("/lab/callback", { kind = "page", GET = lab.callback })
+	for path, endpoint in pairs(lab.routes) do routes.add(path, endpoint) end
 end
 
 -- Makes this state ready for a configuration. mode: "serve", "reload", "command" or "check". Returns what the core needs of

@@ -35,10 +35,10 @@ local function evaluate(context, view, scopes)
 		request = { client_ip = req.peer, path = req.path },
 	}
 	report(context, failures, dropped)
-	return made, provenance
+	return made, provenance, failures
 end
 
--- All claims of the context's scopes, and which mapping made which.
+-- All claims of the context's scopes, which mapping made which ({ claim = "name (script)" }), and the failures.
 function claims.of(context)
 	return evaluate(context, users.view(context.user), context.scopes)
 end

@@ -110,6 +110,8 @@ local function run(entry, given)
 	}
 end
 
+local function made_by(entry) return ("%s (%s)"):format(entry.name, entry.script or "built-in") end
+
 local function sorted_unique(scopes)
 	local out, seen = {}, {}
 	for _, scope in ipairs(scopes) do
@@ -121,7 +123,7 @@ local function sorted_unique(scopes)
 end
 
 -- context = { user = users.view(…), application, scopes = list, token = { scopes, grant_type }, session = { auth_time,
--- amr, acr }, request = { client_ip, path } }. Returns claims, provenance { claim = mapping's name }, failures (see run),
+-- amr, acr }, request = { client_ip, path } }. Returns claims, provenance { claim = "name (script)" }, failures (see run),
 -- dropped { { mapping, script, claim } }. Scopes run by name, so that the later name wins.
 function mapping.claims(context)
 	local claims, provenance, failures, dropped = {}, {}, {}, {}
@@ -135,7 +137,7 @@ function mapping.claims(context)
 				for _, name in ipairs(result.drop_reserved(made, context.application.script_claims)) do
 					dropped[#dropped + 1] = { mapping = entry.name, script = entry.script, claim = name }
 				end
-				for name in pairs(made) do provenance[name] = entry.name end
+				for name in pairs(made) do provenance[name] = made_by(entry) end
 				result.merge(claims, made)
 			end
 		end

@@ -31,10 +31,13 @@ local function sealed(t)
 	return err.need(text, "invalid_request", "The request is too long.", { status = 400 })
 end
 
--- Sends the browser to one of our pages with the request sealed for it.
-local function to_page(req, t, path)
+local pages = { sign_in = "/signin", select_account = "/signin", consent = "/consent" }
+
+-- Sends the browser to one of our pages with the request sealed for it; the pages read `page` and `scopes`.
+local function to_page(req, t, page)
+	t.page, t.scopes = page, t.params.consent_scopes
 	t.browser = session.browser(req) or session.new_browser(req)
-	local response = reply.redirect(urls.with_query(path, { { "request", sealed(t) } }))
+	local response = reply.redirect(urls.with_query(pages[page], { { "request", sealed(t) } }))
 	session.ensure_browser(req, response)
 	return response
 end
@@ -59,15 +62,14 @@ local function issue(req, context, t, current)
 	return answer.redirect(context, { { "code", code } })
 end
 
-local pages = { sign_in = "/signin", select_account = "/signin", consent = "/consent" }
-
 -- Silent answer, page or error: session.decide says which (D11).
 local function proceed(req, context, t)
+	if t.denied then answer.fail(context, "access_denied", t.denied) end
 	local current = session.current(req)
 	local verdict, code, description = session.decide(t, current, context.application, t.params.consent_scopes)
 	if verdict == "silent" then return issue(req, context, t, current) end
 	if verdict == "error" then answer.fail(context, code, description) end
-	return to_page(req, t, pages[verdict])
+	return to_page(req, t, verdict)
 end
 
 local function continue(req, text)

@@ -98,14 +98,14 @@ return {
 		]]) }, function()
 			local made, provenance = claims { "groups" }
 			same(made, { groups = { "staff", "github-users" } })
-			assert(provenance.groups == "groups")
+			assert(provenance.groups == "groups (groups.lua)")
 		end)
 	end,
 	["two mappings of one scope both run, the later name wins"] = function()
 		with({ script("x", "return { a = 1, l = { 1 } }", "one"), script("x", "return { a = 2, l = { 2 } }", "two") }, function()
 			local made, provenance = claims { "x" }
 			same(made, { a = 2, l = { 1, 2 } })
-			assert(provenance.a == "two")
+			assert(provenance.a == "two (x.lua)")
 		end)
 	end,
 	["a failing mapping drops its claims, the others stay, and the failure says script and line"] = function()
@@ -143,12 +143,12 @@ return {
 			local out = {}
 			for name in pairs(application) do out[#out + 1] = name end
 			table.sort(out)
-			return { names = out, ip = request.client_ip, method = session.amr[1], scope = token.scopes[1] }
+			return { names = out, ip = request.client_ip, method = session.amr[1], asked = token.scopes[1] }
 		]]) }, function()
 			same((mapping.claims {
 				user = alice, scopes = { "x" }, application = { slug = "a", name = "A", client_id = "c", client_secret = "s" },
 				token = { scopes = { "x" } }, session = { amr = { "pwd" } }, request = { client_ip = "192.0.2.1" },
-			}), { names = { "client_id", "name", "slug" }, ip = "192.0.2.1", method = "pwd", scope = "x" })
+			}), { names = { "client_id", "name", "slug" }, ip = "192.0.2.1", method = "pwd", asked = "x" })
 		end)
 	end,
 	["a script that is no Lua is refused with file and line"] = function()
