@@ -1,0 +1,63 @@
+-- pages/pages.lua: every page people see, as a response. The only place that names a template; callers give plain values.
+local reply    = require("kit/reply")
+local template = require("kit/template")
+
+local pages = {}
+
+local function page(name, title, values, status, headers)
+	values.title = title
+	return reply.html(template.render(name, values), status or 200, headers)
+end
+
+-- values: csrf, request (sealed, or nil), application (name), username, problem, request_id
+function pages.signin(values, status)
+	values.request_encoded = values.request and url.encode(values.request)
+	return page("signin", "Sign in", values, status)
+end
+
+-- values: csrf, request, application, name, request_id
+function pages.select_account(values)
+	values.request_encoded = url.encode(values.request)
+	return page("account", "Choose an account", values)
+end
+
+-- values: csrf, request, application, name, scopes = { { text, new } }, destination (host of the redirect URI), request_id
+function pages.consent(values)
+	return page("consent", "Allow access", values)
+end
+
+-- values: csrf, name, request_id
+function pages.signout(values)
+	return page("signout", "Sign out", values)
+end
+
+function pages.signed_out(values)
+	return page("signed_out", "Signed out", values)
+end
+
+-- values: status, title, text, advice, code (the protocol's word, if any), request_id
+function pages.error(values)
+	return page("error", values.title, values, values.status, values.headers)
+end
+
+-- A page on the way to a client: Refresh to a GET of our own, never a code or token in it (S15). values: url, application
+function pages.continue(values)
+	return page("continue", "One moment", values, 200, { refresh = "0; url=" .. values.url })
+end
+
+-- values: see portal/account.lua
+function pages.home(values, status)
+	return page("home", "Your account", values, status)
+end
+
+-- values: applications, users
+function pages.lab(values)
+	return page("lab", "Laboratory", values)
+end
+
+-- values: see portal/lab.lua
+function pages.lab_result(values)
+	return page("lab_result", "Laboratory", values)
+end
+
+return pages

@@ -1,0 +1,142 @@
+-- portal/account.lua: "/": who am I, my groups, my sessions, my applications, my password.
+local check    = require("kit/check")
+local clients  = require("auth/clients")
+local conf     = require("kit/conf")
+local consent  = require("auth/consent")
+local csrf     = require("auth/csrf")
+local err      = require("kit/err")
+local pages    = require("pages/pages")
+local password = require("auth/password")
+local reply    = require("kit/reply")
+local session  = require("auth/session")
+local users    = require("store/users")
+
+local account = {}
+
+local QUERY    = { done = { max = 40 } }
+local END      = { csrf = { max = 200, required = true }, session = { max = 64, required = true } }
+local PASSWORD = {
+	csrf = { max = 200, required = true }, current = { max = 4096 }, new = { max = 4096 }, ["repeat"] = { max = 4096 },
+}
+local DONE = {
+	password = "Your password is changed. Your other sessions have ended.", session = "The session has ended.",
+	sessions = "All other sessions have ended.", consent = "The application must ask you again.",
+}
+
+-- A few words for a User-Agent; never more than what helps a person to tell two sessions apart.
+local function browser_words(agent)
+	agent = agent or ""
+	local name = agent:find("Firefox/", 1, true) and "Firefox" or agent:find("Edg/", 1, true) and "Edge"
+		or agent:find("Chrome/", 1, true) and "Chrome" or agent:find("Safari/", 1, true) and "Safari" or "A browser"
+	local system = agent:find("Android", 1, true) and "Android" or agent:find("iPhone", 1, true) and "iPhone"
+		or agent:find("Windows", 1, true) and "Windows" or agent:find("Mac OS", 1, true) and "macOS"
+		or agent:find("Linux", 1, true) and "Linux" or nil
+	return system and (name .. " on " .. system) or name
+end
+
+local function day(seconds)
+	return (time.iso(seconds):gsub("T", " "):gsub(":%d%dZ$", " UTC"))
+end
+
+local function groups_of(user)
+	local direct, list = {}, {}
+	for _, group in ipairs(users.groups(user)) do direct[group.id] = true end
+	for index, group in ipairs(users.all_groups(user)) do
+		list[index] = { name = group.name, inherited = not direct[group.id] }
+	end
+	return list
+end
+
+-- Internal ids are never shown (S11): what a form sends back is made from the id under a key of its own.
+local function handle_of(one)
+	return crypto.keyed(crypto.derive("session handle"), one.id)
+end
+
+local function sessions_of(current, token)
+	local list, others = {}, false
+	for index, one in ipairs(session.list(current.user_id)) do
+		local is_current = one.id == current.id
+		others = others or not is_current
+		list[index] = {
+			browser = browser_words(one.agent), since = day(one.created_at), address = one.address, current = is_current,
+			csrf = token, handle = handle_of(one),
+		}
+	end
+	return list, others
+end
+
+local function applications_of(current, token)
+	local given, list = consent.list(current.user), {}
+	for index, application in ipairs(clients.all()) do
+		local at = given[application.id]
+		list[index] = {
+			name = application.name, slug = application.slug, csrf = token, consent_at = at and day(at),
+			url = application.launch_url,
+		}
+	end
+	return list
+end
+
+local function home(req, current, values, status)
+	local browser = session.browser(req)
+	local function token(form) return csrf.token(browser, current.id, form) end
+	local user = current.user
+	local session_list, others = sessions_of(current, token("sessions"))
+	return pages.home({
+		name = user.name ~= "" and user.name or user.username, user = user, who = user.username, request_id = req.id,
+		signed_in_at = day(current.login.at), groups = groups_of(user), sessions = session_list, others = others,
+		applications = applications_of(current, token("withdraw")), csrf_sessions = token("sessions"),
+		csrf_password = token("password"), can_change_password = user.password_at ~= nil, lab = conf.settings().lab,
+		done = values.done, problem = values.problem,
+	}, status)
+end
+
+function account.show(req)
+	local current = session.current(req)
+	if not current then return reply.redirect("/signin") end
+	return home(req, current, { done = DONE[check.query(req, QUERY).done or ""] })
+end
+
+function account.end_session(req)
+	local form = check.form(req, END)
+	local current = err.need(session.current(req), "csrf", nil, { cause = "no session" })
+	csrf.require(req, form, "sessions", current)
+	if form.session == "others" then
+		session.end_all(current.user_id, current.id)
+		return reply.see_other("/?done=sessions")
+	end
+	for _, one in ipairs(session.list(current.user_id)) do
+		if handle_of(one) == form.session then
+			session.finish(one.id)
+			return reply.see_other("/?done=session")
+		end
+	end
+	return reply.see_other("/")
+end
+
+local WORDS = {
+	wrong = "The current password is wrong.", throttled = "Too many attempts. Wait a while and try again.",
+	busy = "The broker is busy. Try again in a few seconds.", disabled = "This account is switched off.",
+}
+
+local STATUS = { wrong = 403, disabled = 403, throttled = 429, busy = 503, unacceptable = 422 }
+
+function account.change_password(req)
+	local form = check.form(req, PASSWORD)
+	local current = err.need(session.current(req), "csrf", nil, { cause = "no session" })
+	csrf.require(req, form, "password", current)
+	if form.new ~= form["repeat"] or not form.new then
+		return home(req, current, { problem = "The two new passwords differ." }, 422)
+	end
+	local fine, why = password.acceptable(form.new, current.user)
+	if not fine then return home(req, current, { problem = why }, 422) end
+	local user, reason = password.confirm(req, current.user, form.current or "")
+	if not user then return home(req, current, { problem = WORDS[reason] }, reason == "wrong" and 403 or 429) end
+	-- Setting it moves valid_from, so every session ends; this browser gets a new one.
+	password.set(current.user_id, form.new, { by = current.user, req = req })
+	local answer = reply.see_other("/?done=password")
+	session.sign_in(req, answer, user, { method = "password", amr = { "pwd" } })
+	return answer
+end
+
+return account

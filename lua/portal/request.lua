@@ -1,0 +1,37 @@
+-- portal/request.lua: the sealed request in progress that a page stands in, and the way on from it (S13, S15).
+local clients     = require("auth/clients")
+local err         = require("kit/err")
+local pages       = require("pages/pages")
+local transaction = require("auth/transaction")
+
+local request = {}
+
+local AUTHORIZE = "/application/o/authorize/?request="
+
+-- Opens what the page was given. Answers the request's fields and its application; none when `sealed` is nil.
+function request.open(sealed, browser)
+	if not sealed then return nil end
+	local opened, reason = transaction.open(sealed, browser)
+	err.need(opened, "expired_request", nil, { cause = reason })
+	local application = err.need(clients.find(opened.client_id), "expired_request", nil, { cause = "application is gone" })
+	return opened, application
+end
+
+-- Seals the request again with what the person did, for the given browser.
+function request.seal(opened, browser, changes)
+	for name, value in pairs(changes or {}) do opened[name] = value end
+	opened.browser = browser or opened.browser
+	return err.need(transaction.seal(opened), "invalid_request", "The request is too long.")
+end
+
+-- A GET of our own that goes on with the request. Never reached by a redirect from a form: see pages.continue.
+function request.url(sealed)
+	return AUTHORIZE .. url.encode(sealed)
+end
+
+function request.continue(req, opened, application, changes, browser)
+	local sealed = request.seal(opened, browser, changes)
+	return pages.continue{ url = request.url(sealed), application = application.name, request_id = req.id }
+end
+
+return request

@@ -1,0 +1,126 @@
+// Debian's mod_auth_openidc behind Apache signs a person in: a relying party nobody here wrote.
+import { test, after } from 'node:test';
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { mkdtempSync, mkdirSync, writeFileSync, readFileSync, existsSync, rmSync, chmodSync } from 'node:fs';
+import http from 'node:http';
+import os from 'node:os';
+import path from 'node:path';
+import { Broker, eventually, freePort } from '../harness/broker.mjs';
+import { Browser } from '../harness/browser.mjs';
+
+const modules = '/usr/lib/apache2/modules';
+const load = (...names) => names.map((name) => `LoadModule ${name}_module ${modules}/mod_${name}.so`).join('\n');
+
+function apacheConfiguration({ dir, port, broker }) {
+	return `ServerName 127.0.0.1
+ServerRoot ${dir}
+PidFile ${dir}/httpd.pid
+Listen 127.0.0.1:${port}
+ErrorLog ${dir}/error.log
+LogLevel warn auth_openidc:info
+DocumentRoot ${dir}/htdocs
+${load('mpm_event', 'authz_core', 'authz_user', 'authn_core', 'alias', 'dir', 'mime', 'headers', 'cgid')}
+LoadModule auth_openidc_module ${modules}/mod_auth_openidc.so
+TypesConfig /etc/mime.types
+ScriptSock ${dir}/cgid.sock
+OIDCProviderMetadataURL ${broker.issuer('apache')}.well-known/openid-configuration
+OIDCCABundlePath ${broker.caFile}
+OIDCClientID apache
+OIDCClientSecret apache-secret
+OIDCRedirectURI http://127.0.0.1:${port}/protected/callback
+OIDCScope "openid profile email groups"
+OIDCPKCEMethod S256
+OIDCCryptoPassphrase a-passphrase-of-this-test
+OIDCRemoteUserClaim preferred_username
+OIDCCacheShmMax 50
+OIDCPassClaimsAs environment
+ScriptAlias /protected/who ${dir}/who.sh
+<Location /protected>
+	AuthType openid-connect
+	Require valid-user
+</Location>
+<Location /protected/staff>
+	AuthType openid-connect
+	Require claim groups:staff
+</Location>
+<Directory ${dir}>
+	Require all granted
+	Options +ExecCGI
+</Directory>
+`;
+}
+
+// A browser over two sites with one jar for each, as the person's own would do.
+class TwoSites {
+	constructor(broker) {
+		this.broker = new Browser(broker);
+		this.jar = new Map();
+	}
+	site(url) {
+		return new Promise((resolve, reject) => {
+			const cookie = [...this.jar].map(([name, value]) => `${name}=${value}`).join('; ');
+			http.get(url, { agent: false, headers: { cookie, accept: 'text/html', 'user-agent': 'test' } }, (response) => {
+				let text = '';
+				response.on('data', (chunk) => { text += chunk; });
+				response.on('end', () => {
+					for (const line of response.headers['set-cookie'] ?? []) {
+						const [name, ...value] = line.split(';')[0].split('=');
+						value.join('=') === '' ? this.jar.delete(name) : this.jar.set(name, value.join('='));
+					}
+					resolve({ status: response.statusCode, headers: response.headers, text });
+				});
+			}).on('error', reject);
+		});
+	}
+	async visit(url, password) {
+		for (let hops = 0; hops < 12; hops++) {
+			const here = await this.site(url);
+			if (!here.headers.location) return here;
+			const next = new URL(here.headers.location, url);
+			if (next.port !== new URL(url).port) {
+				let at = await this.broker.open(next.href);
+				if (at.page && /id="signin"/.test(at.page.text)) at = await this.broker.signIn(at.page, ...password);
+				if (!at.away) throw new Error(`${at.page.status} ${at.page.text}`);
+				url = at.away.href;
+			} else url = next.href;
+		}
+		throw new Error('redirected in a circle');
+	}
+}
+
+test('apache_with_mod_auth_openidc_signs_alice_in_and_reads_her_groups', async () => {
+	const port = await freePort();
+	const objects = `application "apache" { name = "Apache", client_type = "confidential", client_id = "apache", client_secret = "apache-secret",
+		redirect_uris = { "http://127.0.0.1:${port}/protected/callback" }, scopes = { "openid", "profile", "email", "groups" }, consent = "implicit" }`;
+	const broker = await Broker.start({ tls: true, objects });
+	const dir = mkdtempSync(path.join(os.tmpdir(), 'apache-'));
+	mkdirSync(path.join(dir, 'htdocs/protected/staff'), { recursive: true });
+	writeFileSync(path.join(dir, 'htdocs/protected/staff/index.html'), 'for staff');
+	writeFileSync(path.join(dir, 'who.sh'), '#!/bin/sh\nprintf "Content-Type: text/plain\\r\\n\\r\\n%s %s %s" "$REMOTE_USER" "$OIDC_CLAIM_email" "$OIDC_CLAIM_groups"\n');
+	chmodSync(path.join(dir, 'who.sh'), 0o755);
+	chmodSync(dir, 0o755);
+	const file = path.join(dir, 'apache.conf');
+	writeFileSync(file, apacheConfiguration({ dir, port, broker }));
+	// Apache drops root: what it must read of the broker's is copied for it.
+	const ca = path.join(dir, 'ca.pem');
+	writeFileSync(ca, readFileSync(broker.caFile), { mode: 0o644 });
+	writeFileSync(file, readFileSync(file, 'utf8').replace(broker.caFile, ca) + (process.getuid() === 0 ? 'User www-data\nGroup www-data\n' : ''));
+	if (process.getuid() === 0) chmodSync(dir, 0o777);
+	const apache = spawn('/usr/sbin/apache2', ['-f', file, '-D', 'FOREGROUND'], { stdio: 'pipe' });
+	after(() => { apache.kill('SIGTERM'); rmSync(dir, { recursive: true, force: true }); });
+	const log = () => (existsSync(`${dir}/error.log`) ? readFileSync(`${dir}/error.log`, 'utf8') : '');
+	const alice = new TwoSites(broker);
+	await eventually(() => alice.site(`http://127.0.0.1:${port}/`), 10);
+
+	const who = await alice.visit(`http://127.0.0.1:${port}/protected/who`, ['alice', 'wonderland']);
+	assert.equal(who.status, 200, log());
+	assert.match(who.text, /^alice alice@example\.org .*staff/);
+	const staff = await alice.visit(`http://127.0.0.1:${port}/protected/staff/index.html`);
+	assert.equal(staff.status, 200, log());
+	assert.equal(staff.text, 'for staff');
+
+	const bob = new TwoSites(broker);
+	const refused = await bob.visit(`http://127.0.0.1:${port}/protected/staff/index.html`, ['bob', 'builder-bob']);
+	assert.ok([401, 403].includes(refused.status), `bob got ${refused.status}`);
+});
