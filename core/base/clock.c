@@ -6,15 +6,18 @@
 
 static _Atomic int64_t shift; /* seconds; read by the db and pool threads too */
 
-static int64_t nanoseconds(clockid_t which)
+static int64_t unshifted(clockid_t which)
 {
 	struct timespec now;
 
 	if (clock_gettime(which, &now) != 0)
 		abort(); /* cannot happen for these two clocks */
-	return ((int64_t)now.tv_sec + atomic_load_explicit(&shift, memory_order_relaxed)) *
-		1000000000 +
-		now.tv_nsec;
+	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+static int64_t nanoseconds(clockid_t which)
+{
+	return unshifted(which) + atomic_load_explicit(&shift, memory_order_relaxed) * 1000000000;
 }
 
 int64_t clock_wall(void)
@@ -30,6 +33,11 @@ int64_t clock_wall_ms(void)
 int64_t clock_mono_us(void)
 {
 	return nanoseconds(CLOCK_MONOTONIC) / 1000;
+}
+
+int64_t clock_work_us(void)
+{
+	return unshifted(CLOCK_MONOTONIC) / 1000;
 }
 
 void clock_advance(int64_t seconds)
