@@ -49,8 +49,9 @@ function boot.start(config, mode)
 	return { tls = serving and needs_certificate(conf.settings()) and keys.tls(config) or nil }
 end
 
--- Asks of the control socket: the command line, and in debug builds the tests.
-local function control(req)
+-- Asks of the control socket: the command line, whether we are ready, and in debug builds the tests.
+local function control(req, endpoint)
+	if req.path == "/readyz" or req.path == "/healthz" then return endpoint.GET(req) end
 	if req.method == "POST" and req.path == "/command" then
 		return reply.json(boot.command(sys.wire_decode(req.body)))
 	end
@@ -79,7 +80,7 @@ local function dispatch(req, endpoint, slug)
 end
 
 local function serve(req, endpoint, slug)
-	if req.control then return control(req) end
+	if req.control then return control(req, endpoint) end
 	return gate.check(req) or dispatch(req, endpoint, slug)
 end
 

@@ -15,14 +15,30 @@ local status_of = {
 
 -- title, what happened, what to do: where the raiser said nothing better.
 local page_texts = {
-	page_not_found = { "Page not found", "There is nothing at this address.", "Check the address, or start from the first page." },
-	csrf = { "This form is no longer valid", "The form was sent from another page or another session.", "Go back, reload the page and try again." },
-	expired_request = { "This sign-in took too long", "The request that you came with has expired.", "Go back to the application and sign in again." },
+	page_not_found = {
+		"Page not found", "There is nothing at this address.", "Check the address, or start from the first page.",
+	},
+	csrf = {
+		"This form is no longer valid", "The form was sent from another page or another session.",
+		"Go back, reload the page and try again.",
+	},
+	expired_request = {
+		"This sign-in took too long", "The request that you came with has expired or belongs to another browser.",
+		"Go back to the application and sign in again.",
+	},
 	forbidden = { "Not allowed", "Your account may not do this.", "Ask whoever runs this service." },
 	too_many = { "Too many attempts", "There were too many attempts in a short time.", "Wait a little and try again." },
-	unavailable = { "Not available right now", "The service cannot do this at the moment.", "Try again in a few seconds." },
-	server_error = { "Something went wrong here", "The mistake is on our side, not yours.", "Try again. If it stays, tell whoever runs this service the request id below." },
-	invalid_request = { "This request is not right", "The application sent a request that cannot be answered.", "Go back to the application. If it happens again, tell its administrator." },
+	unavailable = {
+		"Not available right now", "The service cannot do this at the moment.", "Try again in a few seconds.",
+	},
+	server_error = {
+		"Something went wrong here", "The mistake is on our side, not yours.",
+		"Try again. If it stays, tell whoever runs this service the request id below.",
+	},
+	invalid_request = {
+		"This request is not right", "The application sent a request that cannot be answered.",
+		"Go back to the application. If it happens again, tell its administrator.",
+	},
 }
 
 local function page(req, e, status)

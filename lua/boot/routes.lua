@@ -1,5 +1,6 @@
--- boot/routes.lua: which endpoint answers a path. An endpoint is { GET = fn, POST = fn, …, kind = "oauth"|"bearer"|"page", cors = bool }; its
--- functions get the request and, under an application's own address, the application's slug.
+-- boot/routes.lua: which endpoint answers a path. An endpoint is { GET = fn, POST = fn, …, kind, cors }: kind says how its
+-- errors look (boot/boundary), cors that browser applications may read it. Its functions get the request and, under an
+-- application's own address, the application's slug.
 local authorize = require "oidc/authorize"
 local discovery = require "oidc/discovery"
 local jwks      = require "oidc/jwks"

@@ -1,0 +1,77 @@
+// Scope mappings as their authors meet them: results, failures with script and line, reserved claims (S21), budgets (S23).
+import { test } from 'node:test';
+import assert from 'node:assert/strict';
+import { Broker } from '../harness/broker.mjs';
+import { Browser, claimsOf, obtainTokens } from '../harness/browser.mjs';
+
+async function brokerWith(scripts) {
+	const names = Object.keys(scripts);
+	const objects = names.map((name) => `scope_mapping "${name}" { scope = "${name}", description = "${name}", script = "${name}.lua" }`).join('\n') + `
+application "lab" { client_type = "confidential", client_id = "web2", client_secret = "web2-secret", redirect_uris = { "https://web.example.org/callback" },
+  scopes = { "openid", "profile", ${names.map((name) => `"${name}"`).join(', ')} }, consent = "implicit" }`;
+	const files = Object.fromEntries(names.map((name) => [`${name}.lua`, scripts[name]]));
+	const config = ({ port, dir }) => null;
+	return Broker.start({ objects, files });
+}
+const client = { client_id: 'web2', redirect_uri: 'https://web.example.org/callback' };
+
+async function claims(broker, scope) {
+	const { secretOf } = await import('../harness/browser.mjs');
+	secretOf.web2 = 'web2-secret';
+	const got = await obtainTokens(broker, { ...client, scope: `openid profile ${scope}` });
+	const info = await new Browser(broker).get('/application/o/userinfo/', { headers: { authorization: `Bearer ${got.access_token}` } });
+	return { id: claimsOf(got.id_token), info: info.json, access: claimsOf(got.access_token) };
+}
+
+test('results_become_claims_as_the_product_says', async () => {
+	const broker = await brokerWith({
+		teams: 'local names = {}\nfor _, group in ipairs(user.groups) do names[#names + 1] = group.name end\nreturn names',
+		level: 'return 3', empty: 'return {}', nothing: 'return nil', several: 'return { department = "tea", nested = { a = 1 } }', zz: 'return { nested = { b = 2 }, department = "coffee" }',
+	});
+	const { id, info } = await claims(broker, 'teams level empty nothing several zz');
+	for (const made of [id, info]) {
+		assert.deepEqual(made.teams, ['staff']);
+		assert.equal(made.level, 3);
+		assert.deepEqual(made.empty, []);
+		assert.equal(made.nothing, undefined);
+		assert.equal(made.department, 'coffee');
+		assert.deepEqual(made.nested, { a: 1, b: 2 });
+	}
+});
+
+test('S21_no_script_sets_what_only_the_provider_says', async () => {
+	const broker = await brokerWith({ evil: 'return { iss = "https://evil.example", aud = "other", sub = "root", exp = 9999999999, scope = "everything", jti = "x", acr = "high", fine = true }' });
+	const { id, info, access } = await claims(broker, 'evil');
+	assert.equal(id.iss, broker.issuer('lab'));
+	assert.equal(id.aud, 'web2');
+	assert.notEqual(id.sub, 'root');
+	assert.notEqual(info.sub, 'root');
+	assert.notEqual(id.acr, 'high');
+	assert.ok(id.exp < 9999999999 && access.exp < 9999999999);
+	assert.equal(id.fine, true);
+	assert.ok(JSON.stringify(await broker.events()).includes('claim_dropped'));
+});
+
+test('a_failing_script_drops_its_claims_and_leaves_an_event_with_script_and_line', async () => {
+	const broker = await brokerWith({ broken: 'local x = nil\nreturn x.name', fine: 'return "yes"' });
+	const { id } = await claims(broker, 'broken fine');
+	assert.equal(id.broken, undefined);
+	assert.equal(id.fine, 'yes');
+	assert.equal(id.name, 'Alice Liddell');
+	const failures = (await broker.events()).filter((event) => event.kind === 'script_failed');
+	assert.ok(failures.length >= 1);
+	assert.match(failures[0].reason, /broken\.lua:2/);
+	assert.match(failures[0].reason, /alice/);
+	assert.ok(!JSON.stringify(failures).includes('secret'));
+});
+
+test('S23_runaway_scripts_cost_their_claim_and_nothing_else', async () => {
+	const broker = await brokerWith({
+		loops: 'while true do end', grows: 'local t = {} for i = 1, 1e9 do t[i] = tostring(i) end', recurses: 'local function f() return 1 + f() end return f()',
+		matches: 'return ("a"):rep(28):find(("a?"):rep(28) .. ("a"):rep(29))', gives: 'return function() end', huge: 'return ("x"):rep(10000000)', fine: 'return true',
+	});
+	const { id } = await claims(broker, 'loops grows recurses matches gives huge fine');
+	for (const name of ['loops', 'grows', 'recurses', 'matches', 'gives', 'huge']) assert.equal(id[name], undefined, name);
+	assert.equal(id.fine, true);
+	assert.equal((await new Browser(broker).get('/readyz')).status, 200);
+});
