@@ -10,6 +10,8 @@ VERSION := $(strip $(shell cat VERSION 2>/dev/null || git describe --tags --matc
 VERSION := $(or $(VERSION),0.1.0)
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 60
+# Where everything but the link to the libraries goes: B=FOLDER keeps a second build apart.
+B ?= build
 export DEPS
 
 quiet = $(if $(V),,@)
@@ -38,32 +40,35 @@ endif
 # KIND: libraries, compiler, flags, link flags, program. `asan` also serves the unit tests and the fuzzers, hence its coverage hooks.
 kinds := release debug asan static
 
+# A text that is too long for its place is cut on purpose: no error.
+gcc_only := -Wno-format-truncation
+
 release_deps := gcc
 release_cc := gcc
-release_flags := $(common) $(harden) -O2
+release_flags := $(common) $(gcc_only) $(harden) -O2
 release_link := $(harden_link) -Wl,--gc-sections
-release_program := build/tidelock
+release_program := $(B)/tidelock
 
 debug_deps := gcc
 debug_cc := gcc
-debug_flags := $(common) $(harden) -O1 -DTIDELOCK_DEBUG=1
+debug_flags := $(common) $(gcc_only) $(harden) -O1 -DTIDELOCK_DEBUG=1
 debug_link := $(harden_link)
-debug_program := build/debug/tidelock
+debug_program := $(B)/debug/tidelock
 
 asan_deps := asan
 asan_cc := clang
 asan_flags := $(common) $(sanitize) -fsanitize=fuzzer-no-link -fPIE -O1 -DTIDELOCK_DEBUG=1
 asan_link := $(sanitize) -pie
-asan_program := build/asan/tidelock
+asan_program := $(B)/asan/tidelock
 
 static_deps := musl
 static_cc := musl-gcc
-static_flags := $(common) $(harden) -Os
+static_flags := $(common) $(gcc_only) $(harden) -Os
 # musl-gcc knows no -static-pie: its start file and the linker's arguments are spelled out.
 musl := $(dir $(firstword $(wildcard /usr/lib/*-linux-musl/rcrt1.o) rcrt1.o))
 static_link := -nostartfiles -static $(addprefix $(musl),rcrt1.o crti.o crtn.o) -s \
 	-Wl,-pie,--no-dynamic-linker,-z,text,-z,relro,-z,now,-z,noexecstack,--gc-sections
-static_program := build/static/tidelock
+static_program := $(B)/static/tidelock
 
 # ---- Programs ----------------------------------------------------------------------------------------------------------
 
@@ -84,23 +89,23 @@ define on_change
 endef
 
 define kind_rules
-$(1)_objects := $$(patsubst %.c,build/$(1)/%.o,$$(sources)) build/$(1)/embedded.o
-$(1)_library := build/$(1)/core.a
+$(1)_objects := $$(patsubst %.c,$(B)/$(1)/%.o,$$(sources)) $(B)/$(1)/embedded.o
+$(1)_library := $(B)/$(1)/core.a
 
-build/$(1)/flags: FORCE
+$(B)/$(1)/flags: FORCE
 	$$(call on_change,$$($(1)_cc) $$($(1)_flags) $$($(1)_link))
 
-build/$(1)/%.o: %.c build/$(1)/flags build/deps/$$($(1)_deps).stamp
+$(B)/$(1)/%.o: %.c $(B)/$(1)/flags build/deps/$$($(1)_deps).stamp
 	$$(say) CC '$$@'
 	@mkdir -p $$(@D)
 	$$(quiet)$$($(1)_cc) $$($(1)_flags) @build/deps/$$($(1)_deps)/cflags -MMD -MP -c $$< -o $$@
 
-build/$(1)/embedded.o: build/embedded.c build/$(1)/flags build/deps/$$($(1)_deps).stamp
+$(B)/$(1)/embedded.o: $(B)/embedded.c $(B)/$(1)/flags build/deps/$$($(1)_deps).stamp
 	$$(say) CC '$$@'
 	@mkdir -p $$(@D)
 	$$(quiet)$$($(1)_cc) $$($(1)_flags) @build/deps/$$($(1)_deps)/cflags -MMD -MP -c $$< -o $$@
 
-$$($(1)_library): $$(filter-out build/$(1)/core/main.o,$$($(1)_objects))
+$$($(1)_library): $$(filter-out $(B)/$(1)/core/main.o,$$($(1)_objects))
 	$$(say) AR '$$@'
 	@rm -f $$@
 	$$(quiet)ar rcsTD $$@ $$^
@@ -114,31 +119,31 @@ $$($(1)_program): $$($(1)_objects)
 endef
 $(foreach kind,$(kinds),$(eval $(call kind_rules,$(kind))))
 
-build/embedded.list: FORCE
+$(B)/embedded.list: FORCE
 	$(call on_change,$(lua_files))
 
-build/embedded.c: scripts/embed build/embedded.list $(lua_files)
+$(B)/embedded.c: scripts/embed $(B)/embedded.list $(lua_files)
 	$(say) EMBED 'lua/'
 	$(quiet)scripts/embed lua > $@
 
 # ---- Tests -------------------------------------------------------------------------------------------------------------
 
-unit_programs := $(patsubst tests/unit/%.c,build/asan/unit/%,$(unit_tests))
-fuzz_programs := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(fuzz_targets))
+unit_programs := $(patsubst tests/unit/%.c,$(B)/asan/unit/%,$(unit_tests))
+fuzz_programs := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(fuzz_targets))
 
-build/asan/unit/%: tests/unit/%.c $(unit_helpers) $(asan_library) build/asan/flags
+$(B)/asan/unit/%: tests/unit/%.c $(unit_helpers) $(asan_library) $(B)/asan/flags
 	$(say) UNIT '$@'
 	@mkdir -p $(@D)
 	$(quiet)$(asan_cc) $(asan_flags) -Itests/unit @build/deps/asan/cflags -MMD -MP -MF $@.d \
 		$< $(unit_helpers) $(asan_library) $(asan_link) @build/deps/asan/libs -lcmocka -o $@
 
-build/fuzz/%: tests/fuzz/%.c $(asan_library) build/asan/flags
+$(B)/fuzz/%: tests/fuzz/%.c $(asan_library) $(B)/asan/flags
 	$(say) FUZZ '$@'
 	@mkdir -p $(@D)
 	$(quiet)$(asan_cc) $(asan_flags) -Itests/fuzz @build/deps/asan/cflags -MMD -MP -MF $@.d \
 		$< $(asan_library) $(asan_link) -fsanitize=fuzzer @build/deps/asan/libs -o $@
 
--include $(wildcard build/asan/unit/*.d build/fuzz/*.d)
+-include $(wildcard $(B)/asan/unit/*.d $(B)/fuzz/*.d)
 
 .PHONY: test test-build unit lua wire flow fuzz fuzz-replay bench
 test:
@@ -152,19 +157,19 @@ unit: $(unit_programs)
 	@scripts/each 'unit test' $(unit_programs)
 
 lua: $(debug_program)
-	@scripts/suite lua
+	@TIDELOCK=$(abspath $(or $(TIDELOCK),$(debug_program))) scripts/suite lua
 
 wire flow: $(debug_program)
-	@scripts/suite $@
+	@TIDELOCK=$(abspath $(or $(TIDELOCK),$(debug_program))) scripts/suite $@
 
 fuzz: $(fuzz_programs)
-	@FUZZ_SECONDS=$(FUZZ_SECONDS) scripts/fuzz $(fuzz_programs)
+	@B=$(B) FUZZ_SECONDS=$(FUZZ_SECONDS) scripts/fuzz $(fuzz_programs)
 
 fuzz-replay: $(fuzz_programs)
-	@FUZZ_SECONDS=0 scripts/fuzz $(fuzz_programs)
+	@B=$(B) FUZZ_SECONDS=0 scripts/fuzz $(fuzz_programs)
 
 bench: $(release_program)
-	@scripts/suite bench
+	@TIDELOCK=$(abspath $(release_program)) scripts/suite bench
 
 # ---- Quality -----------------------------------------------------------------------------------------------------------
 
@@ -181,15 +186,15 @@ format:
 run:
 	@scripts/setup run
 	@$(MAKE) --no-print-directory all
-	@exec build/tidelock serve -c etc/lab.lua
+	@exec $(B)/tidelock serve -c etc/lab.lua
 
-image: build/image/tidelock-amd64-oci.tar
+image: $(B)/image/tidelock-amd64-oci.tar
 
-build/image/tidelock-amd64-oci.tar: $(static_program) scripts/image $(shell find rootfs -type f 2>/dev/null)
+$(B)/image/tidelock-amd64-oci.tar: $(static_program) scripts/image $(shell find rootfs -type f 2>/dev/null)
 	$(say) IMAGE '$@'
 	@scripts/image $(static_program) $@
 
-test-image: build/image/tidelock-amd64-oci.tar
+test-image: $(B)/image/tidelock-amd64-oci.tar
 	@scripts/setup test
 	@scripts/suite image
 
@@ -198,7 +203,7 @@ install: $(release_program)
 	[ ! -f etc/tidelock.lua ] || install -D -m 0644 etc/tidelock.lua $(DESTDIR)$(PREFIX)/share/tidelock/tidelock.lua
 
 clean:
-	rm -rf build
+	rm -rf build $(B)
 
 help:
 	@echo 'make             build/tidelock, the program'
