@@ -20,7 +20,7 @@ local boot = {}
 local function needs_certificate(settings)
 	if settings.tls then return false end
 	for _, address in ipairs(settings.listen or {}) do
-		if address:find("^https:") then return true end
+		if address.scheme == "https" then return true end
 	end
 	return false
 end

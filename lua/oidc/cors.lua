@@ -11,8 +11,8 @@ local function origins(application)
 	local set = known[application]
 	if set then return set end
 	set = {}
-	local list = application.origins
-	if not list then
+	local list = application.origins or {}
+	if #list == 0 then
 		list = {}
 		for _, uri in ipairs(application.redirect_uris or {}) do
 			if type(uri) == "string" then list[#list + 1] = urls.origin(uri) end
