@@ -128,15 +128,10 @@ function account.change_password(req)
 	if form.new ~= form["repeat"] or not form.new then
 		return home(req, current, { problem = "The two new passwords differ." }, 422)
 	end
-	local fine, why = password.acceptable(form.new, current.user)
-	if not fine then return home(req, current, { problem = why }, 422) end
-	local user, reason = password.confirm(req, current.user, form.current or "")
-	if not user then return home(req, current, { problem = WORDS[reason] }, reason == "wrong" and 403 or 429) end
-	-- Setting it moves valid_from, so every session ends; this browser gets a new one.
-	password.set(current.user_id, form.new, { by = current.user, req = req })
 	local answer = reply.see_other("/?done=password")
-	session.sign_in(req, answer, user, { method = "password", amr = { "pwd" } })
-	return answer
+	local fresh, reason, why = password.change(req, answer, current, form.current or "", form.new)
+	if fresh then return answer end
+	return home(req, current, { problem = reason == "unacceptable" and why or WORDS[reason] }, STATUS[reason])
 end
 
 return account

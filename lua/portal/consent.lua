@@ -54,10 +54,12 @@ function M.answer(req)
 	local opened, application = request.open(form.request, session.browser(req))
 	if form.answer == "deny" then
 		events.add{ kind = "consent_refused", req = req, user = current.user, application = application }
-		return request.continue(req, opened, application, { denied = "the person refused" })
+		opened.denied = "The person refused."
+		return request.continue(req, opened, application)
 	end
-	consent.give(current.user, application, opened.params.consent_scopes, req)
-	return request.continue(req, opened, application, { consented = current.id })
+	consent.give(req, current.user, application, current, opened.params.consent_scopes)
+	transaction.consent(opened, current, opened.params.consent_scopes)
+	return request.continue(req, opened, application)
 end
 
 function M.withdraw(req)

@@ -31,7 +31,7 @@ function lab.open(values)
 	end
 	for index, user in ipairs(values.config.users) do
 		users_text[index] = {
-			name = user.name, password = user.password or "(not in the file)", groups = table.concat(user.groups or {}, ", "),
+			name = user.label, password = user.password or "(not in the file)", groups = table.concat(user.groups or {}, ", "),
 		}
 	end
 end

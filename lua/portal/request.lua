@@ -17,10 +17,7 @@ function request.open(sealed, browser)
 	return opened, application
 end
 
--- Seals the request again with what the person did, for the given browser.
-function request.seal(opened, browser, changes)
-	for name, value in pairs(changes or {}) do opened[name] = value end
-	opened.browser = browser or opened.browser
+function request.seal(opened)
 	return err.need(transaction.seal(opened), "invalid_request", "The request is too long.")
 end
 
@@ -29,9 +26,8 @@ function request.url(sealed)
 	return AUTHORIZE .. url.encode(sealed)
 end
 
-function request.continue(req, opened, application, changes, browser)
-	local sealed = request.seal(opened, browser, changes)
-	return pages.continue{ url = request.url(sealed), application = application.name, request_id = req.id }
+function request.continue(req, opened, application)
+	return pages.continue{ url = request.url(request.seal(opened)), application = application.name, request_id = req.id }
 end
 
 return request

@@ -15,16 +15,19 @@ local QUERY = { request = { max = 6144 } }
 local FORM  = {
 	request = { max = 6144 }, csrf = { max = 200, required = true }, username = { max = 600 }, password = { max = 4096 },
 }
-local CHOICE = { request = { max = 6144, required = true }, csrf = { max = 200, required = true }, choice = { one_of = { "current", "other" }, required = true } }
+local CHOICE = {
+	request = { max = 6144, required = true }, csrf = { max = 200, required = true },
+	choice = { one_of = { "current", "other" }, required = true },
+}
 
 local function form_page(req, values, status)
-	local browser, cookie = session.browser_or_new(req)
+	local browser = session.browser(req) or session.new_browser(req)
 	local opened, application = request.open(values.request, browser)
 	local page = pages.signin({
 		csrf = csrf.token(browser, nil, "signin"), request = values.request, application = application and application.name,
-		username = values.username or (opened and opened.params.login_hint), problem = values.problem, request_id = req.id,
+		username = values.username or (opened and opened.login_hint), problem = values.problem, request_id = req.id,
 	}, status)
-	if cookie then reply.cookie(page, cookie) end
+	session.ensure_browser(req, page)
 	if values.retry_after then page.headers["retry-after"] = tostring(values.retry_after) end
 	return page
 end
@@ -63,15 +66,13 @@ function signin.try(req)
 			request = form.request, username = form.username, problem = WORDS[reason]:format(wait), retry_after = wait,
 		}, STATUS[reason])
 	end
-	local cookies = { headers = {} }
-	local current, browser = session.sign_in(req, cookies, user, { method = "password", amr = { "pwd" } })
-	local page
-	if opened then
-		page = request.continue(req, opened, application, { chosen = current.id, page = false }, browser)
-	else
-		page = reply.see_other("/")
-	end
-	for _, cookie in ipairs(cookies.headers["set-cookie"]) do reply.cookie(page, cookie) end
+	local answer = reply.see_other("/")
+	local current = session.sign_in(req, answer, user, { method = "password", amr = { "pwd" } })
+	if not opened then return answer end
+	transaction.rebind(opened, req)
+	transaction.choose(opened, current)
+	local page = request.continue(req, opened, application)
+	page.headers["set-cookie"] = answer.headers["set-cookie"]
 	return page
 end
 
@@ -82,9 +83,11 @@ function signin.choose(req)
 	csrf.require(req, form, "account", current)
 	local opened, application = request.open(form.request, session.browser(req))
 	if form.choice == "current" and current then
-		return request.continue(req, opened, application, { chosen = current.id, page = false })
+		transaction.choose(opened, current)
+		return request.continue(req, opened, application)
 	end
-	return reply.see_other("/signin?request=" .. url.encode(request.seal(opened, nil, { page = "sign_in" })))
+	opened.page = "sign_in"
+	return reply.see_other("/signin?request=" .. url.encode(request.seal(opened)))
 end
 
 -- Going back to the application without signing in: the client is told access_denied.
@@ -93,7 +96,8 @@ function signin.cancel(req)
 	local opened = request.open(query.request, session.browser(req))
 	if not opened then return reply.redirect("/") end
 	events.add{ kind = "sign_in_cancelled", req = req, application = opened.client_id, reason = "the person went back" }
-	return reply.redirect(request.url(request.seal(opened, nil, { denied = "the person did not sign in" })))
+	opened.denied = "The person did not sign in."
+	return reply.redirect(request.url(request.seal(opened)))
 end
 
 return signin

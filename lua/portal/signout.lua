@@ -2,7 +2,6 @@
 local check   = require("kit/check")
 local csrf    = require("auth/csrf")
 local pages   = require("pages/pages")
-local reply   = require("kit/reply")
 local session = require("auth/session")
 
 local signout = {}
