@@ -109,10 +109,6 @@ function grants.rotate_statement(line, lifetime)
 	return { ROTATE, line.id, now, line.generation, now + lifetime, rows = 1 }
 end
 
-function grants.extend_statement(grant_id, until_)
-	return { "update grants set expires_at = $2 where id = $1 and expires_at < $2", grant_id, until_ }
-end
-
 function grants.revoke_jti(jti, expires_at)
 	rows.batch { { "insert into revoked_jti (jti, expires_at) values ($1, $2) on conflict do nothing",
 		jti, expires_at } }

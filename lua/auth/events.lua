@@ -1,0 +1,55 @@
+-- auth/events.lua: what goes into the audit log (S31), with the request id that pages and errors show. Never a secret, and
+-- never what somebody typed where a name was asked: people type passwords there.
+local rows = require "store/rows"
+local store = require "store/events"
+
+local events = {}
+
+local function id_of(thing)
+	return type(thing) == "table" and thing.id or type(thing) == "string" and thing or nil
+end
+
+-- Not every text is fit for a database: control characters and broken UTF-8 become question marks.
+function events.clean(text, most)
+	if text == nil then
+		return nil
+	end
+	text = tostring(text):sub(1, most or 500)
+	if not utf8.len(text) then
+		text = text:gsub("[\x80-\xff]", "?")
+	end
+	return (text:gsub("[%z\1-\8\11-\31\127]", "?"))
+end
+
+local function row_of(event)
+	local req = event.req or {}
+	return {
+		kind = event.kind, user_id = id_of(event.user), application_id = id_of(event.application),
+		session_id = id_of(event.session), request_id = req.id, address = req.peer,
+		person = event.person or type(event.user) == "table" and event.user.username or nil,
+		reason = events.clean(event.reason, 1000), data = event.data,
+	}
+end
+
+-- Repeated failures of one kind, object and address are one row a minute.
+local function merge_key(row)
+	return table.concat({ row.kind, row.user_id or "", row.application_id or "", row.address or "", row.reason or "",
+		tostring(time.now() // 60) }, "|")
+end
+
+-- An event as a statement of the batch that does what it tells of.
+function events.statement(event)
+	local row = row_of(event)
+	row.merge_key = event.merge and merge_key(row) or nil
+	return store.insert_statement(row)
+end
+
+-- Returns at once; the row is written by a task of its own, so a client that leaves takes no event with it.
+function events.add(event)
+	local statement = events.statement(event)
+	task.spawn(function()
+		rows.batch { statement }
+	end)
+end
+
+return events

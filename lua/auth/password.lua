@@ -1,0 +1,230 @@
+-- auth/password.lua: names and passwords. Guesses are counted before the hash is run, an unknown name costs a hash like a
+-- known one, and no failure is answered before a floor that lies above the slowest hash in use (S30).
+local conf = require "kit/conf"
+local events = require "auth/events"
+local grants = require "store/grants"
+local rows = require "store/rows"
+local session = require "auth/session"
+local sessions = require "store/sessions"
+local throttle = require "auth/throttle"
+local users = require "store/users"
+
+local password_check = {}
+
+local SHORTEST, LONGEST = 8, 1024
+local FLOOR = 0.25
+-- A browser or address the person signed in from stays known this long; strangers' guesses do not slow it down.
+local KNOWN_FOR = 90 * 86400
+local STRANGER = { free = 5, cap = 300 }
+local ADDRESS = { free = 20, cap = 300 }
+local KNOWN = { free = 10, cap = 60 }
+-- How long one address waits for its own hash before it is told that we are busy.
+local PATIENCE = 5
+
+local slowest = 0
+local hashing = {}
+
+local function settings()
+	local wanted = conf.settings().password or {}
+	return { memory_kib = wanted.memory_kib or 7168, passes = wanted.passes or 5 }
+end
+
+-- A hash that no password has, at today's cost.
+local function dummy()
+	local function text(n)
+		return (base64.encode(crypto.random(n)):gsub("=", ""))
+	end
+	local cost = settings()
+	return ("$argon2id$v=19$m=%d,t=%d,p=1$%s$%s"):format(cost.memory_kib, cost.passes, text(16), text(32))
+end
+
+-- Runs at most one hash of an address at a time, so that one guesser cannot fill the queue. nil, "busy" after waiting.
+local function verify(address, text, encoded)
+	local patience = time.mono() + PATIENCE
+	while hashing[address] do
+		if time.mono() > patience then
+			return nil, "busy"
+		end
+		task.sleep(0.01)
+	end
+	hashing[address] = true
+	-- Freed as well when the task is cancelled because the client left.
+	local _ <close> = setmetatable({}, { __close = function() hashing[address] = nil end })
+	local began = time.mono()
+	local ok, code = password.verify(text, encoded)
+	slowest = math.max(slowest, time.mono() - began)
+	return ok, code
+end
+
+local function wait_until(began)
+	local floor = math.max(FLOOR, slowest * 1.5)
+	local rest = began + floor - time.mono()
+	if rest > 0 then
+		task.sleep(rest)
+	end
+end
+
+-- Which counters an attempt runs against.
+local function counters(req, username)
+	local browser = session.browser_key(session.browser(req))
+	local known = sessions.is_known(username, browser, req.peer, time.now() - KNOWN_FOR)
+	if known then
+		local place = known == "browser" and browser or req.peer
+		return { { throttle.key("known", username:lower(), place), KNOWN } }
+	end
+	return {
+		{ throttle.key("address", req.peer or ""), ADDRESS },
+		{ throttle.key("account", username:lower()), STRANGER },
+	}
+end
+
+local function reserve(list)
+	for _, counter in ipairs(list) do
+		local ok, seconds = throttle.reserve(counter[1], counter[2].free, counter[2].cap)
+		if not ok then
+			return nil, seconds
+		end
+	end
+	return true
+end
+
+-- The account's counter starts anew; an address may not buy itself free guesses with one good account.
+local function succeeded(list)
+	local statements = {}
+	for index, counter in ipairs(list) do
+		local is_address = counter[2] == ADDRESS
+		statements[index] = is_address and throttle.release_statement(counter[1]) or throttle.clear_statement(counter[1])
+	end
+	rows.batch(statements)
+end
+
+local function rehash(user, encoded, text)
+	if not password.outdated(encoded, settings()) then
+		return
+	end
+	local new = password.hash(text, settings())
+	if new then
+		users.rehash(user.id, encoded, new)
+	end
+end
+
+-- The user, or nil with "wrong", "throttled" and seconds, "disabled" (told after the right password only), "busy".
+local function attempt(req, username, text)
+	local list = counters(req, username)
+	local free, seconds = reserve(list)
+	if not free then
+		return nil, "throttled", seconds
+	end
+	local user, encoded = users.with_password(username)
+	-- Lengths that no password here has are still hashed, so that they take their time.
+	local possible = #text > 0 and #text <= LONGEST and not text:find("\0", 1, true)
+	local ok, code = verify(req.peer or "", possible and text or "-", user and encoded or dummy())
+	if ok == nil then
+		return nil, code or "busy"
+	end
+	if not (ok and possible and user and encoded) then
+		return nil, "wrong", nil, user
+	end
+	succeeded(list)
+	if not user.active then
+		return nil, "disabled", nil, user
+	end
+	rehash(user, encoded, text)
+	return user
+end
+
+local REASONS = { wrong = "wrong password", disabled = "account is disabled", busy = "too many checks at once" }
+
+function password_check.sign_in(req, username, text)
+	local began = time.mono()
+	username, text = tostring(username or ""):sub(1, 300), tostring(text or "")
+	if not utf8.len(username) or username:find("\0", 1, true) then
+		username = ""
+	end
+	local user, reason, seconds, meant = attempt(req, username, text)
+	if user then
+		return user
+	end
+	events.add {
+		kind = "sign_in_failed", user = meant, req = req, merge = true,
+		reason = reason == "throttled" and "too many attempts" or reason == "wrong" and not meant and "unknown user"
+			or REASONS[reason],
+	}
+	wait_until(began)
+	return nil, reason, seconds
+end
+
+-- Is it this person's password? Counted like a sign-in.
+function password_check.confirm(req, user, text)
+	return password_check.sign_in(req, user.username, text)
+end
+
+-- true, or nil and what is wrong with it, for the person.
+function password_check.acceptable(text, user)
+	if not utf8.len(text) or text:find("[%z\1-\31\127]") then
+		return nil, "A password cannot hold control characters."
+	end
+	if utf8.len(text) < SHORTEST then
+		return nil, ("A password has at least %d characters."):format(SHORTEST)
+	end
+	if #text > LONGEST then
+		return nil, ("A password has at most %d bytes."):format(LONGEST)
+	end
+	if user and text:lower() == (user.username or ""):lower() then
+		return nil, "The password cannot be the name."
+	end
+	return true
+end
+
+-- The encoded form, or nil, "busy".
+function password_check.hash(text)
+	return password.hash(text, settings())
+end
+
+-- The statements that give a person a password: what the old one opened ends with it (S4).
+function password_check.statements(user_id, encoded, event)
+	local statements = { users.password_statement(user_id, encoded) }
+	for _, list in ipairs { grants.end_for_statements(user_id, nil, "password"),
+		sessions.end_all_statements(user_id, nil, "password") } do
+		table.move(list, 1, #list, #statements + 1, statements)
+	end
+	event.kind, event.user = "password_changed", event.user or user_id
+	statements[#statements + 1] = events.statement(event)
+	return statements
+end
+
+-- how: { by = "command" or the person, req }. All sessions end, the one that asks too: sign the person in again.
+function password_check.set(user_id, text, how)
+	how = how or {}
+	local encoded, code = password_check.hash(text)
+	if not encoded then
+		return nil, code
+	end
+	local by = type(how.by) == "table" and how.by.username or how.by
+	local statements = password_check.statements(user_id, encoded, { req = how.req, reason = by and "by " .. by })
+	local user = users.by_id(user_id)
+	if user then
+		statements[#statements + 1] = throttle.clear_statement(throttle.key("account", user.username:lower()))
+	end
+	task.detach()
+	return rows.batch(statements) and true or nil
+end
+
+-- A person's own change: the old password is asked, and the person is signed in anew.
+function password_check.change(req, response, current, old, new)
+	local fine, why = password_check.acceptable(new, current.user)
+	if not fine then
+		return nil, "unacceptable", why
+	end
+	local user, reason, seconds = password_check.confirm(req, current.user, old)
+	if not user then
+		return nil, reason, seconds
+	end
+	local ok, code = password_check.set(user.id, new, { by = user, req = req })
+	if not ok then
+		return nil, code
+	end
+	return session.sign_in(req, response, user, { method = "password", amr = { "pwd" } })
+end
+
+return password_check

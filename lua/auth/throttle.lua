@@ -1,0 +1,26 @@
+-- auth/throttle.lua: guessing slows down (S30). A key is what is guessed at or from where; attempts are counted before
+-- the secret is looked at.
+local rows = require "store/rows"
+local secrets = require "auth/secrets"
+local store = require "store/throttle"
+
+local throttle = {}
+
+-- Names are not stored as typed: people type passwords where a name is asked.
+function throttle.key(kind, ...)
+	return kind .. ":" .. secrets.mac("throttle", ...)
+end
+
+-- true, or nil and the seconds to wait. The first `free` failures cost nothing; then 1, 2, 4, … seconds up to `cap`.
+function throttle.reserve(key, free, cap)
+	return store.reserve(key, free, cap)
+end
+
+function throttle.clear(key)
+	rows.batch { store.clear_statement(key) }
+end
+
+throttle.clear_statement = store.clear_statement
+throttle.release_statement = store.release_statement
+
+return throttle

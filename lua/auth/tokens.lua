@@ -1,0 +1,383 @@
+-- auth/tokens.lua: access tokens, ID tokens and refresh tokens: made, checked, rotated, revoked. An access token costs no
+-- write of its own: it names its grant (S3), and whether it is alive is asked of the grant each time (S4).
+local clients = require "auth/clients"
+local events = require "auth/events"
+local grants = require "store/grants"
+local keys = require "auth/keys"
+local rows = require "store/rows"
+local scope = require "kit/scope"
+local secrets = require "auth/secrets"
+local users = require "store/users"
+
+local tokens = {}
+
+local ACR = "goauthentik.io/providers/oauth2/default"
+local GRACE = 30
+local DAY = 86400
+
+-- S21: no script sets these; sub, acr, amr and auth_time only where the application lists them in script_claims.
+local RESERVED = {}
+for name in ([[iss aud azp client_id exp iat nbf jti nonce at_hash c_hash s_hash sid cnf act may_act scope events active
+	tlk]]):gmatch("%S+") do
+	RESERVED[name] = true
+end
+local BY_LEAVE = { sub = true, acr = true, amr = true, auth_time = true }
+
+-- What RFC 9068 2.2.3.1 lets an access token say of a person. In authentik's form (typ JWT) it carries all claims.
+local AUTHORIZATION = { groups = true, roles = true, entitlements = true }
+
+local function merge_claims(into, claims, application, only)
+	for name, value in pairs(claims or {}) do
+		local mine = BY_LEAVE[name] and scope.has(application.script_claims or {}, name)
+		if not RESERVED[name] and (not BY_LEAVE[name] or mine) and (not only or only[name] or mine) then
+			into[name] = value
+		end
+	end
+	return into
+end
+
+-- ---- making ----
+
+local HASH = { ["256"] = crypto.sha256, ["384"] = crypto.sha384, ["512"] = crypto.sha512 }
+
+-- OpenID Connect Core 3.1.3.6: the left half of the hash that the signature's algorithm uses.
+local function half_hash(alg, text)
+	local digest = HASH[alg:sub(-3)](text)
+	return base64.url_encode(digest:sub(1, #digest // 2))
+end
+
+local function sign(alg, typ, payload)
+	local handle, kid = keys.signing(alg)
+	return assert(jws.sign(handle, { typ = typ, kid = kid }, json.encode(payload), alg))
+end
+
+-- What both tokens say.
+local function common(given, now, lifetime)
+	local application, login = given.application, given.login
+	return {
+		iss = clients.issuer(application), sub = users.subject(given.user, application), iat = now, exp = now + lifetime,
+		auth_time = login and login.at, acr = login and (login.acr or ACR),
+		amr = login and login.amr and #login.amr > 0 and login.amr or nil, sid = given.sid,
+	}
+end
+
+local function audience(application)
+	local further = application.audiences
+	if further and #further > 0 then
+		return json.array { application.client_id, table.unpack(further) }
+	end
+	return application.client_id
+end
+
+local function access_payload(given, now, lifetime)
+	local application = given.application
+	local payload = common(given, now, lifetime)
+	local compatible = application.access_token_typ == "JWT"
+	payload.aud, payload.client_id, payload.azp = audience(application), application.client_id, application.client_id
+	payload.jti = given.grant_id .. hex.encode(crypto.random(8))
+	payload.scope, payload.tlk = scope.join(given.scopes), "a"
+	return merge_claims(payload, given.claims, application, not compatible and AUTHORIZATION or nil)
+end
+
+-- S8: the sealed form; the key changes daily and its day stands in front.
+local function seal(payload)
+	local day = tostring(time.now() // DAY)
+	local sealed = crypto.seal(secrets.key("opaque access " .. day), json.encode(payload), "tla_" .. day)
+	return "tla_" .. day .. "_" .. base64.url_encode(sealed)
+end
+
+local function make_access(given, payload)
+	local application = given.application
+	if application.access_token == "opaque" then
+		return seal(payload)
+	end
+	local typ = application.access_token_typ == "JWT" and "JWT" or "at+jwt"
+	return sign(application.signing_alg or "RS256", typ, payload)
+end
+
+-- The ID token needs the access token's text for at_hash, and both are signed on the pool: when the access token is a
+-- JWT its signature is the slow part, so the ID token's wait for it cannot be avoided.
+local function make_id(given, now, lifetime, access_token)
+	local application = given.application
+	local alg = application.signing_alg or "RS256"
+	local payload = common(given, now, lifetime)
+	payload.aud, payload.nonce, payload.azp = application.client_id, given.nonce, application.client_id
+	payload.at_hash, payload.jti = half_hash(alg, access_token), hex.encode(crypto.random(16))
+	return sign(alg, "JWT", merge_claims(payload, given.id_claims, application))
+end
+
+-- ---- refresh tokens (S7): line id, generation and HMAC ----
+
+local function refresh_text(line_id, generation)
+	return ("tlr_%s.%d.%s"):format(line_id, generation, secrets.mac("refresh", line_id, generation))
+end
+
+local function refresh_parts(text)
+	if type(text) ~= "string" or #text > 120 then
+		return nil
+	end
+	local id, generation, mac = text:match("^tlr_(%w+)%.(%d+)%.([%w_%-]+)$")
+	if not id or #id ~= 26 or #generation > 9 then
+		return nil
+	end
+	generation = math.tointeger(tonumber(generation))
+	return crypto.equal(secrets.mac("refresh", id, generation), mac) and id, generation
+end
+
+local function wants_refresh(application, scopes)
+	return scope.has(scopes, "offline_access") and scope.has(application.grant_types or { "refresh_token" }, "refresh_token")
+end
+
+-- The grant of a code and, with offline_access, its refresh line. Such a grant is not bound to the session (S5).
+local function grant_statements(given, code)
+	local application = given.application
+	local offline = wants_refresh(application, given.scopes)
+	local lifetime = application.access_token_lifetime or 600
+	if offline then
+		lifetime = math.max(lifetime, application.refresh_token_lifetime or 30 * DAY)
+	end
+	local statements = { grants.insert_statement {
+		id = code.grant_id, user_id = code.user_id, application_id = application.id, scopes = scope.join(given.scopes),
+		login_event_id = code.login.id, session_id = not offline and code.session_id or nil, sid = code.sid,
+		claims_parameter = code.claims_parameter, expires_at = time.now() + lifetime + 60,
+	} }
+	local refresh_token
+	if offline then
+		local line = { id = crypto.id(), grant_id = code.grant_id, scopes = scope.join(given.scopes),
+			lifetime = application.refresh_token_lifetime or 30 * DAY }
+		statements[2] = grants.line_statement(line)
+		refresh_token = refresh_text(line.id, 0)
+	end
+	return statements, refresh_token
+end
+
+-- The answer of the token endpoint, and the statements for the batch that consumes the code or rotates the line: nothing
+-- is written here. given: application, user, scopes, code or grant and refresh (a line), nonce, claims (for the access
+-- token), id_token_claims (exactly what goes into the ID token; absent: claims), id_token = true to force one, req.
+function tokens.issue(given)
+	local application, code, grant = given.application, given.code, given.grant
+	given.grant_id = code and code.grant_id or grant.id
+	given.login = code and code.login or grant.login
+	given.sid = code and code.sid or grant.sid
+	given.id_claims = given.id_token_claims or given.claims
+	given.claims = given.claims or given.id_token_claims
+	local now, lifetime = time.now(), application.access_token_lifetime or 600
+	local access_token = make_access(given, access_payload(given, now, lifetime))
+	local id_token
+	if given.id_token or scope.has(given.scopes, "openid") then
+		id_token = make_id(given, now, lifetime, access_token)
+	end
+	local statements, refresh_token = {}, nil
+	if code then
+		statements, refresh_token = grant_statements(given, code)
+	elseif given.refresh then
+		-- The successor is the same for everybody who is to have it.
+		refresh_token = given.refresh.successor
+	end
+	statements[#statements + 1] = events.statement {
+		kind = given.refresh and "token_refreshed" or "token_issued", user = given.user, application = application,
+		session = code and code.session_id or grant and grant.session_id, req = given.req,
+		reason = scope.join(given.scopes),
+	}
+	return {
+		access_token = access_token, token_type = "Bearer", expires_in = lifetime, scope = scope.join(given.scopes),
+		id_token = id_token, refresh_token = refresh_token,
+	}, statements
+end
+
+-- ---- refreshing ----
+
+local function end_line(line, application, req, reason)
+	local statements = grants.end_statements(line.grant.id, reason)
+	statements[#statements + 1] = events.statement {
+		kind = "refresh_reused", user = line.user, application = application, req = req,
+		reason = "an old refresh token came again; the grant has been ended",
+	}
+	rows.batch(statements)
+end
+
+-- Which place in the line has the generation that was shown? "current", "previous" (in time), or nil.
+local function place(line, generation)
+	if generation == line.generation then
+		return "current"
+	elseif generation == line.generation - 1 and time.now() - line.rotated_at <= GRACE then
+		return "previous"
+	end
+end
+
+-- The line of a refresh token: { id, state, generation, scopes, user, grant, successor }, or nil and why. A token older
+-- than the previous one, or too late, ends line and grant.
+function tokens.refresh(text, application, req)
+	local id, generation = refresh_parts(text)
+	if not id then
+		return nil, "damaged"
+	end
+	local line = grants.line(id)
+	if not line or line.grant.application_id ~= application.id then
+		return nil, "unknown"
+	end
+	if not line.alive then
+		return nil, "ended"
+	end
+	line.state = place(line, generation)
+	if not line.state then
+		end_line(line, application, req, "refresh_reused")
+		return nil, "reused"
+	end
+	line.shown, line.application = generation, application
+	line.scopes = scope.parse(line.scopes)
+	line.grant.scopes = scope.parse(line.grant.scopes)
+	line.successor = refresh_text(id, generation + 1)
+	return line
+end
+
+-- Rotates with `statements`. Two at once get the same successor: the second finds the line one further and in time.
+function tokens.rotate(line, statements, req)
+	if line.state == "previous" then
+		return rows.batch(statements) and true or nil, "dead"
+	end
+	local lifetime = line.application.refresh_token_lifetime or 30 * DAY
+	if rows.batch { grants.rotate_statement(line, lifetime), table.unpack(statements) } then
+		return true
+	end
+	local now = grants.line(line.id)
+	if now and now.alive then
+		if place(now, line.shown) == "previous" then
+			return true
+		end
+		end_line(now, line.application, req, "refresh_reused")
+	end
+	return nil, "dead"
+end
+
+-- ---- checking ----
+
+local function payload_of(parsed)
+	local claims = json.decode(parsed.payload)
+	return type(claims) == "table" and claims or nil
+end
+
+-- The claims of a signature of ours; nil and why. Which key it was is told by kid alone; jku, jwk and x5u are never
+-- looked at (security-cases 6).
+local function verified(text, typs)
+	local parsed, why = jws.parse(text)
+	if not parsed then
+		return nil, why
+	end
+	local header = parsed.header
+	if not typs[header.typ or ""] or type(header.kid) ~= "string" then
+		return nil, "kind"
+	end
+	local handle, alg = keys.by_kid(header.kid)
+	if not handle or header.alg ~= alg then
+		return nil, "key"
+	end
+	local ok, reason = jws.check(parsed, handle, { alg })
+	if not ok then
+		return nil, reason or "signature"
+	end
+	return payload_of(parsed)
+end
+
+local ACCESS_TYPS = { ["at+jwt"] = true, JWT = true }
+
+local function unsealed(text)
+	local day, sealed = text:match("^tla_(%d+)_([%w_%-]+)$")
+	local bytes = day and #day < 7 and base64.url_decode(sealed)
+	-- Keys of days that no token can be of are not even derived.
+	local today = time.now() // DAY
+	if not bytes or math.abs(today - tonumber(day)) > 31 then
+		return nil, "damaged"
+	end
+	local plain = crypto.unseal(secrets.key("opaque access " .. day), bytes, "tla_" .. day)
+	return plain and json.decode(plain), "damaged"
+end
+
+-- The claims of an access token of ours, whether alive or not. Kinds are told apart by the private claim, never by aud.
+local function access_claims(text)
+	if type(text) ~= "string" or #text > 16384 then
+		return nil, "damaged"
+	end
+	local claims, why
+	if text:find("^tla_") then
+		claims, why = unsealed(text)
+	elseif text:find("^[%w_%-]+%.[%w_%-]+%.[%w_%-]+$") then
+		claims, why = verified(text, ACCESS_TYPS)
+	else
+		return nil, "kind"
+	end
+	if not claims then
+		return nil, why
+	end
+	if claims.tlk ~= "a" or type(claims.jti) ~= "string" then
+		return nil, "kind"
+	end
+	return claims
+end
+
+-- S4: the one answer to "is this access token good?". { user, application, grant, login, scopes, claims, client_id, jti }
+-- or nil and why. Signatures may be remembered, this never.
+function tokens.live(text)
+	local claims, why = access_claims(text)
+	if not claims then
+		return nil, why
+	end
+	if claims.exp <= time.now() then
+		return nil, "expired"
+	end
+	local grant, user = grants.live(claims.jti:sub(1, 26), claims.iat, claims.jti)
+	if not grant then
+		return nil, "ended"
+	end
+	local application = clients.by_id(grant.application_id)
+	if not application or application.client_id ~= claims.client_id then
+		return nil, "ended"
+	end
+	grant.scopes = scope.parse(grant.scopes)
+	return {
+		user = user, application = application, grant = grant, login = grant.login, scopes = scope.parse(claims.scope),
+		claims = claims, client_id = claims.client_id, jti = claims.jti,
+	}
+end
+
+local ID_TYPS = { JWT = true }
+
+-- The claims of an ID token of ours for this application, expired or not (OpenID Connect Core 3.1.2.1).
+function tokens.id_token_hint(text, application)
+	if type(text) ~= "string" or #text > 8192 then
+		return nil, "damaged"
+	end
+	local claims, why = verified(text, ID_TYPS)
+	if not claims then
+		return nil, why
+	end
+	if claims.tlk or claims.iss ~= clients.issuer(application) or claims.aud ~= application.client_id then
+		return nil, "another application's"
+	end
+	return claims
+end
+
+-- RFC 7009: the client's own tokens only; another's is left alone without a word (S9).
+function tokens.revoke(text, application, req)
+	local id = refresh_parts(text)
+	local grant_id
+	if id then
+		local line = grants.line(id)
+		grant_id = line and line.grant.application_id == application.id and line.grant.id
+		if grant_id then
+			rows.batch(grants.end_statements(grant_id, "revoked"))
+		end
+	else
+		local claims = access_claims(text)
+		if claims and claims.client_id == application.client_id then
+			grant_id = claims.jti
+			grants.revoke_jti(claims.jti, claims.exp)
+		end
+	end
+	if grant_id then
+		events.add { kind = "token_revoked", application = application, req = req }
+	end
+	return true
+end
+
+return tokens
