@@ -1,0 +1,181 @@
+/* pool.c: worker threads over one bounded queue. */
+#include "loop/pool.h"
+
+#include "base/fault.h"
+
+#include <pthread.h>
+#include <signal.h>
+
+#define THREADS_MAX 64
+/* musl's default would do for our jobs, glibc's reserves 8 MiB each: say it. */
+#define THREAD_STACK (512u * 1024)
+
+static struct {
+	pthread_mutex_t mutex;
+	pthread_cond_t work;
+	struct job *first, **last; /* waiting jobs, guarded by mutex */
+	unsigned waiting, queue_max;
+	unsigned idle;    /* threads in pthread_cond_wait, guarded by mutex */
+	bool stopping;    /* guarded by mutex */
+	pthread_t threads[THREADS_MAX];
+	unsigned started, threads_max; /* loop thread only */
+	struct landing landing;
+	bool open;
+} pool = {.mutex = PTHREAD_MUTEX_INITIALIZER, .work = PTHREAD_COND_INITIALIZER};
+
+static struct job *take_job(void)
+{
+	struct job *job;
+
+	pthread_mutex_lock(&pool.mutex);
+	while (pool.first == NULL && !pool.stopping) {
+		pool.idle++;
+		pthread_cond_wait(&pool.work, &pool.mutex);
+		pool.idle--;
+	}
+	job = pool.stopping ? NULL : pool.first;
+	if (job) {
+		pool.first = job->next;
+		if (pool.first == NULL)
+			pool.last = &pool.first;
+		pool.waiting--;
+	}
+	pthread_mutex_unlock(&pool.mutex);
+	return job;
+}
+
+static void *thread_main(void *arg)
+{
+	struct job *job;
+
+	(void)arg;
+	while ((job = take_job()) != NULL) {
+		job->work(job);
+		count_add(COUNT_JOBS, -1);
+		landing_post(&pool.landing, job);
+	}
+	return NULL;
+}
+
+static enum st start_thread(void)
+{
+	pthread_attr_t attr;
+	sigset_t all, before;
+	int failed;
+
+	if (pthread_attr_init(&attr) != 0)
+		return ST_NOMEM;
+	/* Signals belong to the loop; a new thread inherits the mask. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	failed = pthread_attr_setstacksize(&attr, THREAD_STACK);
+	if (!failed)
+		failed = pthread_create(&pool.threads[pool.started], &attr, thread_main, NULL);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	pthread_attr_destroy(&attr);
+	if (failed)
+		return ST_IO;
+	pool.started++;
+	return ST_OK;
+}
+
+enum st pool_open(unsigned threads, unsigned queue_max)
+{
+	enum st st;
+
+	assert(!pool.open && threads > 0);
+	pool.first = NULL;
+	pool.last = &pool.first;
+	pool.waiting = pool.idle = pool.started = 0;
+	pool.stopping = false;
+	pool.threads_max = threads < THREADS_MAX ? threads : THREADS_MAX;
+	pool.queue_max = queue_max;
+	st = landing_open(&pool.landing);
+	pool.open = st == ST_OK;
+	return st;
+}
+
+/* Takes a job out of the queue when no thread has begun it. */
+static bool unqueue(struct job *job)
+{
+	struct job **at;
+	bool found;
+
+	pthread_mutex_lock(&pool.mutex);
+	for (at = &pool.first; *at && *at != job; at = &(*at)->next)
+		;
+	found = *at != NULL;
+	if (found) {
+		*at = job->next;
+		if (*at == NULL)
+			pool.last = at;
+		pool.waiting--;
+	}
+	pthread_mutex_unlock(&pool.mutex);
+	return found;
+}
+
+/* The owner left: work that has not begun is not begun, work that runs lands ownerless. */
+static void job_cancel(struct op *op)
+{
+	struct job *job = container_of(op, struct job, op);
+
+	if (unqueue(job)) {
+		count_add(COUNT_JOBS, -1);
+		op->free(op);
+	}
+}
+
+enum st pool_submit(struct job *job)
+{
+	bool need_thread;
+
+	assert(pool.open);
+	pthread_mutex_lock(&pool.mutex);
+	if (pool.waiting >= pool.queue_max) {
+		pthread_mutex_unlock(&pool.mutex);
+		return ST_BUSY;
+	}
+	need_thread = pool.idle <= pool.waiting && pool.started < pool.threads_max;
+	pthread_mutex_unlock(&pool.mutex);
+	/* Without a new thread the ones that run will come to it; without any thread nobody would. */
+	if (need_thread && start_thread() != ST_OK && pool.started == 0)
+		return ST_BUSY;
+	job->op.cancel = job_cancel;
+	job->next = NULL;
+	count_add(COUNT_JOBS, 1);
+	pthread_mutex_lock(&pool.mutex);
+	*pool.last = job;
+	pool.last = &job->next;
+	pool.waiting++;
+	pthread_cond_signal(&pool.work);
+	pthread_mutex_unlock(&pool.mutex);
+	return ST_OK;
+}
+
+void pool_close(void)
+{
+	struct job *job, *next;
+	unsigned i;
+
+	if (!pool.open)
+		return;
+	pthread_mutex_lock(&pool.mutex);
+	pool.stopping = true;
+	job = pool.first;
+	pool.first = NULL;
+	pool.last = &pool.first;
+	pool.waiting = 0;
+	pthread_cond_broadcast(&pool.work);
+	pthread_mutex_unlock(&pool.mutex);
+	for (i = 0; i < pool.started; i++)
+		pthread_join(pool.threads[i], NULL);
+	for (; job; job = next) {
+		next = job->next;
+		count_add(COUNT_JOBS, -1);
+		job->op.free(&job->op);
+	}
+	landing_close(&pool.landing);
+	pool.started = 0;
+	pool.open = false;
+}
