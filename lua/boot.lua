@@ -17,6 +17,9 @@ local commands     = require "command/main"
 
 local boot = {}
 
+-- RFC 6797, with a certificate of the owner's only: a lab CA must not lock browsers out of a name (S36).
+local strict_transport = nil
+
 local function needs_certificate(settings)
 	if settings.tls then return false end
 	for _, address in ipairs(settings.listen or {}) do
@@ -45,6 +48,7 @@ function boot.start(config, mode)
 	if not ok then return nil, why end
 	keys.ensure()
 	gate.open(conf.settings())
+	strict_transport = conf.settings().tls and "max-age=31536000" or nil
 	if conf.settings().lab then open_lab(config) end
 	return { tls = serving and needs_certificate(conf.settings()) and keys.tls(config) or nil }
 end
@@ -96,6 +100,7 @@ function boot.handle(req)
 	end
 	local headers = response.headers
 	headers["x-request-id"] = req.id
+	if req.secure then headers["strict-transport-security"] = strict_transport end
 	if endpoint and endpoint.cors and req.headers.origin then cors.add(req, response, req.application) end
 	log.info("request", {
 		id = req.id, method = req.method, path = req.path, status = response.status, peer = req.peer,

@@ -74,7 +74,11 @@ end
 
 local function continue(req, text)
 	local t, why = transaction.open(text, session.browser(req))
-	if not t then t = transaction.open(text, POSTED) end
+	if not t then
+		t = transaction.open(text, POSTED)
+		-- It begins now: whoever posted it earlier must not have a later sign-in count as the forced one.
+		t = t and transaction.new(t)
+	end
 	if not t then
 		err.raise("expired_request", nil, { status = 400, cause = "request " .. tostring(why) })
 	end

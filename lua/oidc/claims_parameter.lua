@@ -7,7 +7,7 @@ local claims_parameter = {}
 local MAX_CLAIMS = 64
 
 local function object(value)
-	return type(value) == "table" and value ~= json.null and not (json.is_array(value) and #value > 0)
+	return type(value) == "table" and not json.is_array(value)
 end
 
 -- Does a wanted { value = … } or { values = { … } } leave room for `actual`?

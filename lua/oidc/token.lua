@@ -68,9 +68,9 @@ local function authorization_code(req, form, application)
 	task.detach()
 	local answer, statements = tokens.issue {
 		application = application, user = row.user, code = row, scopes = row.scopes, nonce = row.nonce, req = req,
-		id_token_claims = scope.has(row.scopes, "openid") and claims_of(req, application, "authorization_code", {
+		id_token_claims = claims_of(req, application, "authorization_code", {
 			user = row.user, scopes = row.scopes, login = row.login, session_id = row.session_id, requested = row.claims_parameter,
-		}) or {},
+		}),
 	}
 	local ok = codes.redeem(row, statements, req)
 	err.need(ok, "invalid_grant", "The code can no longer be used.")
@@ -97,10 +97,10 @@ local function refresh_token(req, form, application)
 	task.detach()
 	local answer, statements = tokens.issue {
 		application = application, user = line.user, grant = line.grant, refresh = line, scopes = scopes, req = req,
-		id_token_claims = scope.has(scopes, "openid") and claims_of(req, application, "refresh_token", {
+		id_token_claims = claims_of(req, application, "refresh_token", {
 			user = line.user, scopes = scopes, login = line.grant.login, session_id = line.grant.session_id,
 			requested = line.grant.claims_parameter,
-		}) or {},
+		}),
 	}
 	local ok = tokens.rotate(line, statements, req)
 	err.need(ok, "invalid_grant", "The refresh token can no longer be used.")

@@ -40,7 +40,7 @@ test('S1_every_other_kind_of_token_is_refused_and_the_challenge_says_why', async
 	assert.equal(bare.status, 401);
 	assert.match(bare.headers['www-authenticate'], /^Bearer/);
 	assert.doesNotMatch(bare.headers['www-authenticate'], /error=/);
-	assert.equal((await browser.get(`${path}?access_token=${got.access_token}`)).status, 401);
+	assert.equal((await browser.get(`${path}?access_token=${got.access_token}`)).status, 400);
 	assert.equal((await browser.post(path, { access_token: got.access_token }, bearer(got.access_token))).status, 400);
 	assert.equal((await browser.get(path, { headers: { authorization: `token ${got.access_token}` } })).status, 401);
 	await broker.advance(601);
