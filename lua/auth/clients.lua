@@ -2,7 +2,7 @@
 local conf = require "kit/conf"
 local err = require "kit/err"
 local events = require "auth/events"
-local secrets = require "auth/secrets"
+local secrets = require "kit/secrets"
 local store = require "store/applications"
 local throttle = require "auth/throttle"
 

@@ -4,7 +4,7 @@ local events = require "auth/events"
 local grants = require "store/grants"
 local rows = require "store/rows"
 local scope = require "kit/scope"
-local secrets = require "auth/secrets"
+local secrets = require "kit/secrets"
 local store = require "store/codes"
 
 local codes = {}

@@ -1,7 +1,7 @@
 -- auth/csrf.lua: forms that change something are ours, of this browser, this session and this form (S14).
 local conf = require "kit/conf"
 local err = require "kit/err"
-local secrets = require "auth/secrets"
+local secrets = require "kit/secrets"
 local session = require "auth/session"
 
 local csrf = {}

@@ -7,7 +7,7 @@ local events = require "auth/events"
 local reply = require "kit/reply"
 local rows = require "store/rows"
 local scope = require "kit/scope"
-local secrets = require "auth/secrets"
+local secrets = require "kit/secrets"
 local store = require "store/sessions"
 local users = require "store/users"
 

@@ -1,7 +1,7 @@
 -- auth/throttle.lua: guessing slows down (S30). A key is what is guessed at or from where; attempts are counted before
 -- the secret is looked at.
 local rows = require "store/rows"
-local secrets = require "auth/secrets"
+local secrets = require "kit/secrets"
 local store = require "store/throttle"
 
 local throttle = {}

@@ -6,7 +6,7 @@ local grants = require "store/grants"
 local keys = require "auth/keys"
 local rows = require "store/rows"
 local scope = require "kit/scope"
-local secrets = require "auth/secrets"
+local secrets = require "kit/secrets"
 local users = require "store/users"
 
 local tokens = {}

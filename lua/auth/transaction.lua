@@ -1,7 +1,7 @@
 -- auth/transaction.lua: a request in progress (S13): a sealed value in URL and forms, no row, so strangers cannot fill the
 -- disk. Fields of t: client_id, params (the authorize parameters), browser, started_ms, prompt, max_age, hint_subject,
 -- login_hint, chosen, consented, and what the pages add.
-local secrets = require "auth/secrets"
+local secrets = require "kit/secrets"
 local session = require "auth/session"
 
 local transaction = {}

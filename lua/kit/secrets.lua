@@ -1,4 +1,4 @@
--- auth/secrets.lua: the keys that come from data/master.key, one label a purpose (S2). Handles: the bytes are never here.
+-- kit/secrets.lua: the keys that come from data/master.key, one label a purpose (S2). Handles: the bytes are never here.
 local secrets = {}
 
 local handles = {}
