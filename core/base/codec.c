@@ -185,14 +185,19 @@ size_t utf8_length(struct slice text)
 
 bool utf8_valid(struct slice text)
 {
-	while (text.n) {
-		size_t n = utf8_length(text);
+	for (;;) {
+		size_t n;
 
+		/* Nearly everything is ASCII. */
+		while (text.n && text.p[0] < 0x80)
+			text = slice_of(text.p + 1, text.n - 1);
+		if (text.n == 0)
+			return true;
+		n = utf8_length(text);
 		if (n == 0)
 			return false;
 		text = slice_sub(text, n, text.n);
 	}
-	return true;
 }
 
 enum st percent_decode(struct slice text, bool plus_is_space, struct buf *out)

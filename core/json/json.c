@@ -215,3 +215,8 @@ enum st json_write_number(struct buf *out, double value)
 	}
 	return buf_add_str(out, text) ? ST_OK : ST_NOMEM;
 }
+
+const char *json_version(void)
+{
+	return cJSON_Version();
+}

@@ -167,8 +167,7 @@ static void a_mistake_of_ours_has_a_message(void **state)
 		"PRAGMA synchronous = OFF",
 		"ATTACH 'x' AS y",
 		"SELECT * FROM nowhere",
-		"WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 200000) SELECT i FROM "
-		"n",
+		"WITH n(i) AS (SELECT 1 UNION SELECT i + 1 FROM n LIMIT 200000) SELECT * FROM n",
 	};
 
 	(void)state;

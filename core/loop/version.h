@@ -1,0 +1,4 @@
+/* version.h: which libevent is in the program. */
+#pragma once
+
+const char *loop_version(void);
