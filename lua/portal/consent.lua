@@ -57,7 +57,7 @@ function M.answer(req)
 		opened.denied = "The person refused."
 		return request.continue(req, opened, application)
 	end
-	consent.give(req, current.user, application, current, opened.params.consent_scopes)
+	consent.give(current.user, application, opened.params.consent_scopes, req)
 	transaction.consent(opened, current, opened.params.consent_scopes)
 	return request.continue(req, opened, application)
 end
@@ -67,7 +67,7 @@ function M.withdraw(req)
 	local current = err.need(session.current(req), "csrf", nil, { cause = "no session" })
 	csrf.require(req, form, "withdraw", current)
 	local application = err.need(clients.by_slug(form.application), "page_not_found")
-	consent.withdraw(req, current.user, application)
+	consent.withdraw(current.user, application, req)
 	return reply.see_other("/?done=consent")
 end
 
