@@ -285,7 +285,7 @@ static int evaluate(lua_State *L)
 
 	open_libraries(L);
 	lua_getglobal(L, "require");
-	lua_pushliteral(L, "config.load");
+	lua_pushliteral(L, "config/load");
 	lua_call(L, 1, 1);
 	lua_pushstring(L, e->path);
 	lua_call(L, 1, 2);

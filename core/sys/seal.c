@@ -15,6 +15,14 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#if defined(__SANITIZE_ADDRESS__)
+#define SANITIZED
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANITIZED
+#endif
+#endif
+
 /* ---- Landlock ------------------------------------------------------------------------------------------------- */
 
 struct landlock_ruleset {
@@ -317,7 +325,7 @@ enum st seal_config(void)
 
 	seal_limits(64);
 	limit(RLIMIT_CPU, 5, 6);
-#if !defined(__SANITIZE_ADDRESS__)
+#ifndef SANITIZED /* the sanitizer maps terabytes */
 	limit(RLIMIT_AS, 96u << 20, 96u << 20); /* 64 MiB for Lua and what is mapped anyway */
 #endif
 	limit(RLIMIT_FSIZE, 0, 0);

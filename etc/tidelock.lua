@@ -1,0 +1,50 @@
+-- Tidelock's configuration. Settings are assignments, objects are declarations. Check it with `tidelock check`, apply it
+-- with SIGHUP: an error changes nothing and is told with file and line.
+
+-- Every issuer and every link starts with this, never with what a request says. It must be the address that people use.
+public_url = "https://sso.example.org"
+
+-- "*" is every address. http answers health checks and redirects to https.
+listen = { "https://*:443", "http://*:80" }
+
+-- Database and keys; the only place that is written. Back up the whole folder: without data/master.key the database
+-- cannot be read.
+data = "/var/lib/tidelock"
+
+-- Who the broker runs as when root starts it. Absent: the owner of the data folder.
+-- run_as = "tidelock"
+
+-- Absent: a certificate authority of our own is made on first start (data/lab-ca.pem is what clients must trust).
+-- tls = { certificate = "/etc/ssl/sso.crt", key = "/etc/ssl/private/sso.key" }
+
+-- Whose X-Forwarded-For and X-Forwarded-Proto are believed. Absent: nobody's.
+-- trusted_proxies = { "127.0.0.1/32" }
+
+-- The cost of one password check (argon2id).
+-- password = { memory_kib = 7168, passes = 5 }
+
+-- Permissions: "everything", "manage_users", "read_directory".
+group "admins" { permissions = { "everything" } }
+group "staff" {}
+
+-- A declared password is set again only when the value here changes. Without one: `tidelock user password alice`.
+user "alice" {
+	name = "Alice Liddell", email = "alice@example.org", email_verified = true, groups = { "admins", "staff" },
+}
+
+-- A script of your own decides what a claim says; try it before it goes live:
+--   tidelock try scope groups --user alice --app grafana
+-- scope_mapping "groups" { scope = "groups", description = "Your groups", script = "mappings/groups.lua" }
+
+-- Paths belong to the file that names them. file() drops one final newline; env "NAME" reads the environment.
+-- application "grafana" {
+-- 	name          = "Grafana",
+-- 	client_secret = file "secrets/grafana",
+-- 	redirect_uris = { "https://grafana.example.org/login/generic_oauth" },
+-- 	scopes        = { "openid", "profile", "email", "groups" },
+-- }
+
+-- A program without a secret: PKCE is required.
+-- application "cli" { client_type = "public", redirect_uris = { "http://127.0.0.1/callback" } }
+
+-- include "conf.d/*.lua"

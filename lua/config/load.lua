@@ -1,0 +1,108 @@
+-- config/load.lua: a configuration file → plain data for the broker and a few lines for the master; or all that is wrong.
+local banner = require "config/banner"
+local language = require "config/language"
+local nearest = require "config/nearest"
+local references = require "config/references"
+local settings = require "config/settings"
+local types = require "config/types"
+
+local function place(declaration)
+	return ("%s:%d"):format(declaration.file, declaration.line)
+end
+
+-- One declared object, checked and completed; nil when something is wrong with it.
+local function object(state, kind, declaration)
+	local module, right = language.KINDS[kind], true
+	local function report(field, message)
+		right = false
+		language.report(state, declaration.file,
+			language.field_line(state, declaration.file, declaration.line, field),
+			("%s \"%s\": %s"):format(kind, declaration.label, message))
+	end
+	local why = module.label(declaration.label)
+	if why then
+		report(nil, why)
+	end
+	local out = types.check(module.schema, declaration.given, report, nearest)
+	if not right then
+		return nil
+	end
+	out.label, out._at = declaration.label, place(declaration)
+	if module.finish then
+		module.finish(out, report)
+	else
+		module.complete(out, report)
+	end
+	if right and module.script then
+		local text, problem = language.read_script(state, out, declaration)
+		if not text then
+			report("script", problem)
+		end
+		out.source = text
+	end
+	return right and out or nil
+end
+
+local function collect(state)
+	local data, origin, broken = { settings = state.settings, files = state.files }, {}, false
+	for kind, module in pairs(language.KINDS) do
+		local list = {}
+		data[module.list] = list
+		for _, declaration in ipairs(state.declared[kind] or {}) do
+			local made = object(state, kind, declaration)
+			if made then
+				list[#list + 1] = made
+				origin[made] = { kind = kind, declaration = declaration }
+			else
+				broken = true
+			end
+		end
+	end
+	return data, origin, broken
+end
+
+local function for_master(data)
+	local s = data.settings
+	local out = { "data=" .. s.data, "public_url=" .. s.public_url }
+	if s.run_as then
+		out[#out + 1] = "run_as=" .. s.run_as
+	end
+	if s.tls then
+		out[#out + 1] = "certificate=" .. s.tls.certificate
+		out[#out + 1] = "key=" .. s.tls.key
+	end
+	for _, each in ipairs(s.listen) do
+		out[#out + 1] = ("listen=%s %s %d"):format(each.scheme, each.host, each.port)
+	end
+	if s.lab then
+		out[#out + 1] = "lab=true"
+		out[#out + 1] = "banner=" .. banner(data)
+	end
+	return out
+end
+
+return function(path)
+	local state = language.new()
+	language.evaluate(state, path)
+	local data, origin, broken = collect(state)
+	settings.complete(data.settings, function(name, message)
+		-- a file that stopped half-way may have set it further down
+		if not state.set_at[name] and (name ~= "public_url" or #state.errors == 0) or name == "tls" then
+			local file, line = (state.set_at[name] or path .. ":1"):match("^(.*):(%d+)$")
+			language.report(state, file, tonumber(line), message)
+		end
+	end)
+	-- With a broken object its name would be missing everywhere: one cause, many complaints.
+	if not broken and #state.errors == 0 then
+		references(data, function(made, field, message)
+			local from = origin[made]
+			local at = from.declaration
+			language.report(state, at.file, language.field_line(state, at.file, at.line, field),
+				("%s \"%s\": %s"):format(from.kind, at.label, message))
+		end)
+	end
+	if #state.errors > 0 then
+		return nil, state.errors
+	end
+	return data, for_master(data)
+end

@@ -1,0 +1,104 @@
+-- config/references.lua: what objects say of each other. report(object, field, message).
+local nearest = require "config/nearest"
+
+-- Scopes that work without a declared mapping, and those that open something beyond claims (S20).
+local BUILT_IN = {}
+for name in ([[openid email profile groups entitlements offline_access goauthentik.io/api user user:email read:user read:org
+	write:org admin:org repo public_repo gist workflow]]):gmatch("%S+") do
+	BUILT_IN[name] = true
+end
+
+local function by_label(list)
+	local out = {}
+	for _, object in ipairs(list) do
+		out[object.label] = object
+	end
+	return out
+end
+
+local function dangling(object, field, names, known, what, report)
+	for _, name in ipairs(names or {}) do
+		if not known[name] then
+			local near = nearest(name, known)
+			report(object, field, ("%s names %s \"%s\", which is not declared%s"):format(field, what, name,
+				near and (", did you mean \"%s\"?"):format(near) or ""))
+		end
+	end
+end
+
+-- A group is not its own ancestor.
+local function check_cycles(groups, report)
+	local state = {}
+	local function visit(group)
+		if state[group] == "open" then
+			return true
+		end
+		if state[group] then
+			return false
+		end
+		state[group] = "open"
+		for _, name in ipairs(group.parents) do
+			if groups[name] and visit(groups[name]) then
+				state[group] = "done"
+				report(group, "parents", ("the group \"%s\" is among its own ancestors"):format(group.label))
+				return false
+			end
+		end
+		state[group] = "done"
+		return false
+	end
+	for _, group in pairs(groups) do
+		visit(group)
+	end
+end
+
+local function check_application(a, all, report)
+	dangling(a, "scopes", a.scopes, all.scopes, "the scope", report)
+	dangling(a, "policies", a.policies, {}, "the policy", report)
+	dangling(a, "sources", a.sources, {}, "the source", report)
+	dangling(a, "federated", a.federated, all.applications, "the application", report)
+	dangling(a, "conversion_rules", { a.conversion_rules }, {}, "the rules", report)
+	if a.github then
+		dangling(a, "github", { a.github.mapping }, {}, "the mapping", report)
+		dangling(a, "github", { a.github.host }, all.hosts, "the host", report)
+	end
+	local other = all.client_ids[a.client_id]
+	if other then
+		report(a, "client_id", ("client_id \"%s\" is the application \"%s\"'s already"):format(a.client_id, other.label))
+	end
+	all.client_ids[a.client_id] = a
+end
+
+-- S21: a token for one application must not be good at another.
+local function check_audiences(list, client_ids, report)
+	for _, a in ipairs(list) do
+		for _, audience in ipairs(a.audiences) do
+			local other = client_ids[audience]
+			if other and other ~= a then
+				report(a, "audiences", ("audiences names the client_id of the application \"%s\""):format(other.label))
+			end
+		end
+	end
+end
+
+return function(data, report)
+	local groups = by_label(data.groups)
+	local all = { scopes = {}, applications = by_label(data.applications), hosts = by_label(data.github_hosts), client_ids = {} }
+	for name in pairs(BUILT_IN) do
+		all.scopes[name] = true
+	end
+	for _, mapping in ipairs(data.scope_mappings) do
+		all.scopes[mapping.scope] = true
+	end
+	for _, user in ipairs(data.users) do
+		dangling(user, "groups", user.groups, groups, "the group", report)
+	end
+	for _, group in ipairs(data.groups) do
+		dangling(group, "parents", group.parents, groups, "the group", report)
+	end
+	check_cycles(groups, report)
+	for _, application in ipairs(data.applications) do
+		check_application(application, all, report)
+	end
+	check_audiences(data.applications, all.client_ids, report)
+end

@@ -1,0 +1,64 @@
+-- config/settings.lua: the assignments at the top level of the file.
+local address = require "config/address"
+local types = require "config/types"
+
+local settings = {}
+
+local function public_url(value)
+	local url, why = address.url(value)
+	if not url then
+		return nil, why
+	end
+	if url.scheme ~= "https" and url.scheme ~= "http" or not url.host or url.host == "" then
+		return nil, "must be like \"https://sso.example.org\""
+	end
+	if url.scheme == "http" and not address.is_loopback(url.host) then
+		return nil, "must be https: plain http is for loopback addresses only"
+	end
+	if url.query or url.fragment or url.userinfo or (url.path ~= "" and url.path ~= "/") then
+		return nil, "must end after the host and port"
+	end
+	if url.host:find("^%d+%.%d+%.%d+%.%d+$") == nil and not url.host:find("^%[") and not url.host:find("^[%w%-_.]+$") then
+		return nil, "has a bad host name"
+	end
+	local standard = url.scheme == "https" and "443" or "80"
+	return ("%s://%s%s"):format(url.scheme, url.host, url.port and url.port ~= standard and ":" .. url.port or "")
+end
+
+local path = types.text { max = 1000 }
+
+settings.schema = {
+	public_url = public_url,
+	listen = types.list(address.listen, 16),
+	data = path,
+	run_as = types.text { max = 64, pattern = "[%w_.:%-]+", why = "must be a user name, \"uid\" or \"uid:gid\"" },
+	tls = types.record { certificate = path, key = path },
+	trusted_proxies = types.list(address.network),
+	password = types.record { memory_kib = types.integer(1024, 1048576), passes = types.integer(1, 20) },
+	lab = types.boolean,
+	allow_test_sources = types.boolean,
+}
+
+-- Fills in what is absent. report(name, message) for what has no default.
+function settings.complete(given, report)
+	if given.public_url == nil then
+		report("public_url", "public_url is missing: every issuer and link starts with it")
+	end
+	given.listen = given.listen or { address.listen "https://*:443", address.listen "http://*:80" }
+	if #given.listen == 0 then
+		report("listen", "listen is empty")
+	end
+	given.data = given.data or "/var/lib/tidelock"
+	given.trusted_proxies = given.trusted_proxies or {}
+	given.password = given.password or {}
+	given.password.memory_kib = given.password.memory_kib or 7168
+	given.password.passes = given.password.passes or 5
+	given.lab = given.lab or false
+	given.allow_test_sources = given.allow_test_sources or false
+	if given.tls and not (given.tls.certificate and given.tls.key) then
+		report("tls", "tls needs certificate and key")
+	end
+	return given
+end
+
+return settings

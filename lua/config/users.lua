@@ -1,0 +1,47 @@
+-- config/users.lua: user "alice" { … }
+local types = require "config/types"
+
+local users = { list = "users" }
+
+users.schema = {
+	name = types.text(),
+	email = types.text { max = 254, pattern = "[^@%s]+@[^@%s]+", why = "is not an e-mail address" },
+	email_verified = types.boolean,
+	groups = types.list(types.text { max = 100 }),
+	type = types.one_of("internal", "external", "service_account"),
+	attributes = types.data,
+	password = types.text { max = 1000 },
+	password_hash = types.text { pattern = "[%w$,=+/._%-]+", why = "is not an encoded hash" },
+	identities = types.data,
+	active = types.boolean,
+}
+
+-- A name is what people type at sign-in.
+function users.label(text)
+	if #text > 150 or not utf8.len(text) or text:find("[%c%s]") then
+		return "a user's name has at most 150 characters and no spaces"
+	end
+end
+
+function users.complete(user, report)
+	user.name = user.name or user.label
+	user.email_verified = user.email_verified or false
+	user.groups = user.groups or {}
+	user.type = user.type or "internal"
+	user.attributes = user.attributes or {}
+	if user.active == nil then
+		user.active = true
+	end
+	if user.password and user.password_hash then
+		report("password_hash", "password and password_hash exclude each other")
+	end
+	if user.password_hash and not user.password_hash:find("^%$argon2id%$") and not user.password_hash:find("^pbkdf2_sha256%$") then
+		report("password_hash", "password_hash is neither argon2id nor Django's pbkdf2_sha256")
+	end
+	if user.password and #user.password < 4 then
+		report("password", "password is shorter than 4 characters")
+	end
+	return user
+end
+
+return users
