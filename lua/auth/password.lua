@@ -193,6 +193,11 @@ function password_check.statements(user_id, encoded, event)
 	return statements
 end
 
+-- Guesses so far no longer slow the person down.
+function password_check.forgive(username)
+	throttle.clear(throttle.key("account", username:lower()))
+end
+
 -- how: { by = "command" or the person, req }. All sessions end, the one that asks too: sign the person in again.
 function password_check.set(user_id, text, how)
 	how = how or {}

@@ -58,7 +58,7 @@ end
 function applications.secret_statement(id, keyed, declared)
 	return { [[insert into client_secrets (application_id, keyed, declared, created_at) values ($1, $2, $3, $4)
 		on conflict (application_id, keyed) do update set retired_at = null, declared = excluded.declared]],
-		id, keyed, declared or 0, time.now() }
+		id, keyed, declared or 0, time.now_ms() }
 end
 
 -- All but the newest one end; the count says how many.

@@ -54,9 +54,10 @@ function groups.update_statement(id, fields)
 		fields.permissions and json.encode(json.array(fields.permissions)) or nil)
 end
 
-function groups.join_statement(user_id, group_id, declared)
-	return { [[insert into memberships (user_id, group_id, declared) values ($1, $2, $3)
-		on conflict (user_id, group_id) do update set declared = excluded.declared]], user_id, group_id, declared or 0 }
+-- A membership that the file declares stays declared.
+function groups.join_statement(user_id, group_id)
+	return { [[insert into memberships (user_id, group_id, declared) values ($1, $2, 0)
+		on conflict (user_id, group_id) do nothing]], user_id, group_id }
 end
 
 function groups.leave_statement(user_id, group_id)

@@ -1,0 +1,196 @@
+-- command/app.lua: tidelock app.
+local args = require "command/args"
+local clients = require "auth/clients"
+local complete = require "config/applications".complete
+local conf = require "kit/conf"
+local events = require "auth/events"
+local keys = require "auth/keys"
+local print_ = require "command/print"
+local refuse = require "command/refuse"
+local rows = require "store/rows"
+local secrets = require "kit/secrets"
+local slug = require "kit/slug"
+local store = require "store/applications"
+
+local app = { usage = "app add|set|delete|list|show|secret NAME …", verbs = {} }
+
+local OPTIONS = {
+	name = "value", type = "value", ["redirect-uri"] = "list", scope = "list", ["client-id"] = "value", consent = "value",
+	grant = "list", pkce = "value", ["signing-alg"] = "value", ["post-logout-redirect-uri"] = "list",
+}
+-- An option's word and the setting it is.
+local SETTING = {
+	name = "name", type = "client_type", ["redirect-uri"] = "redirect_uris", scope = "scopes", consent = "consent",
+	grant = "grant_types", pkce = "pkce", ["signing-alg"] = "signing_alg",
+	["post-logout-redirect-uri"] = "post_logout_redirect_uris", ["client-id"] = "client_id",
+}
+local CHANGES = "[--name N] [--type public|confidential] [--redirect-uri U]… [--scope S]… [--client-id C] [--consent C] "
+	.. "[--grant G]… [--pkce required|optional] [--signing-alg A] [--post-logout-redirect-uri U]…"
+
+local function find(name)
+	return store.by_slug(name) or refuse('there is no application "%s"', name)
+end
+
+local function not_declared(row)
+	if row.declared == 1 then
+		refuse('the application "%s" is declared in the configuration; change it there', row.slug)
+	end
+end
+
+local function with_options(settings, options)
+	for word, name in pairs(SETTING) do
+		if options[word] ~= nil then
+			settings[name] = options[word]
+		end
+	end
+	return settings
+end
+
+-- The settings as the configuration would have them: the same checks, the same defaults.
+local function completed(settings)
+	local full, why = complete(settings, "the command line")
+	if not full then
+		refuse(why)
+	end
+	full.label, full.slug, full._at, full.client_secret = nil, nil, nil, nil
+	local client_id = full.client_id
+	full.client_id = nil
+	return full, client_id
+end
+
+local function urls_of(application)
+	local own = conf.link("/application/o/" .. application.slug .. "/")
+	local shared = conf.link("/application/o/")
+	return {
+		issuer = clients.issuer(application), discovery = own .. ".well-known/openid-configuration", jwks = own .. "jwks/",
+		authorization = shared .. "authorize/", token = shared .. "token/", userinfo = shared .. "userinfo/",
+		revocation = shared .. "revoke/", introspection = shared .. "introspect/", end_session = own .. "end-session/",
+	}
+end
+
+local function record(row)
+	local out = {}
+	for name, value in pairs(row.data) do
+		out[name] = value
+	end
+	out.slug, out.client_id, out.active, out.declared = row.slug, row.client_id, row.active, row.declared == 1
+	out.secrets = #row.secrets
+	out.urls = urls_of(setmetatable({ slug = row.slug }, { __index = row.data }))
+	return out
+end
+
+local function event(row, reason)
+	return events.statement { kind = "application_changed", application = row.id, reason = row.slug .. " " .. reason }
+end
+
+local function new_secret()
+	return hex.encode(crypto.random(32))
+end
+
+function app.verbs.add(argv, first)
+	local spec = { usage = "app add NAME " .. CHANGES, positional = { "NAME" }, options = OPTIONS }
+	local options = args.parse(argv, first, spec)
+	local name = options.NAME
+	if not slug.is(name) then
+		refuse("a name is letters, digits, - and _")
+	end
+	if store.is_tombstone(name) then
+		refuse('"%s" was the name of a deleted application and is never given again', name)
+	end
+	local settings, client_id = completed(with_options({ label = name, client_id = hex.encode(crypto.random(20)) }, options))
+	local statement, id = store.insert_statement { slug = name, client_id = client_id, data = settings }
+	local statements, secret = { statement }, nil
+	if settings.client_type ~= "public" then
+		secret = new_secret()
+		statements[2] = store.secret_statement(id, secrets.keyed(secret))
+	end
+	statements[#statements + 1] = event({ id = id, slug = name }, "made by command")
+	if not rows.batch(statements) then
+		refuse('there is an application of this name or client_id already')
+	end
+	clients.changed()
+	local text = ('application "%s" made\nclient_id      %s\n'):format(name, client_id)
+		.. (secret and ("client_secret  %s   (shown only now)\n"):format(secret) or "")
+		.. ("issuer         %s"):format(urls_of(setmetatable({ slug = name }, { __index = settings })).issuer)
+	local one = record(find(name))
+	one.client_secret = secret
+	return print_.done(options, text, one)
+end
+
+function app.verbs.set(argv, first)
+	local options = args.parse(argv, first, { usage = "app set NAME " .. CHANGES, positional = { "NAME" }, options = OPTIONS })
+	local row = find(options.NAME)
+	not_declared(row)
+	local settings = row.data
+	settings.label, settings.client_id = row.slug, row.client_id
+	local full, client_id = completed(with_options(settings, options))
+	if not rows.batch { store.update_statement(row.id, { data = full, client_id = client_id }),
+		event(row, "changed by command") } then
+		refuse("another application has this client_id")
+	end
+	clients.changed()
+	return print_.done(options, ('application "%s" changed'):format(row.slug), record(find(row.slug)))
+end
+
+function app.verbs.delete(argv, first)
+	local options = args.parse(argv, first, { usage = "app delete NAME", positional = { "NAME" } })
+	local row = find(options.NAME)
+	not_declared(row)
+	local statements = store.delete_statements(row)
+	statements[#statements + 1] = event(row, "deleted by command")
+	rows.batch(statements)
+	clients.changed()
+	return print_.done(options, ('application "%s" deleted'):format(row.slug), { slug = row.slug, deleted = true })
+end
+
+function app.verbs.list(argv, first)
+	local options = args.parse(argv, first, { usage = "app list" })
+	local list = {}
+	for index, row in ipairs(store.list()) do
+		list[index] = record(row)
+	end
+	return print_.list(options, list, { { "slug", "NAME" }, { "client_id", "CLIENT_ID" }, { "client_type", "TYPE" },
+		{ "active", "ACTIVE" }, { "declared", "DECLARED" }, { "scopes", "SCOPES" } })
+end
+
+local FIELDS = { "slug", "name", "client_id", "client_type", "active", "declared", "secrets", "redirect_uris", "scopes",
+	"grant_types", "consent", "pkce", "signing_alg" }
+local URLS = { "issuer", "discovery", "authorization", "token", "userinfo", "jwks", "revocation", "introspection",
+	"end_session" }
+
+function app.verbs.show(argv, first)
+	local options = args.parse(argv, first, { usage = "app show NAME", positional = { "NAME" } })
+	local one = record(find(options.NAME))
+	if options.json then
+		one.jwks = json.decode(keys.jwks())
+		return { out = print_.json(json.object(one)) }
+	end
+	return { out = print_.record(one, FIELDS) .. "\n" .. print_.record(one.urls, URLS) .. "\n" .. keys.jwks() .. "\n" }
+end
+
+-- Rotation: the new secret is good at once, the old one until --retire.
+function app.verbs.secret(argv, first)
+	local options = args.parse(argv, first, { usage = "app secret NAME [--retire]", positional = { "NAME" },
+		options = { retire = "flag" } })
+	local row = find(options.NAME)
+	if row.data.client_type == "public" then
+		refuse('"%s" is a public client and has no secret', row.slug)
+	end
+	if options.retire then
+		local count = store.retire_secrets(row.id)
+		rows.batch { event(row, "old secrets retired by command") }
+		clients.changed()
+		return print_.done(options, count > 0 and "the old secret is no longer good" or "there was no old secret",
+			{ slug = row.slug, retired = count })
+	end
+	if #row.secrets >= 2 then
+		refuse("two secrets are good already; retire the old one first: tidelock app secret %s --retire", row.slug)
+	end
+	local secret = new_secret()
+	rows.batch { store.secret_statement(row.id, secrets.keyed(secret)), event(row, "got a new secret by command") }
+	clients.changed()
+	return print_.done(options, ("client_id      %s\nclient_secret  %s   (shown only now; the old one stays good until --retire)")
+		:format(row.client_id, secret), { slug = row.slug, client_id = row.client_id, client_secret = secret })
+end
+
+return app

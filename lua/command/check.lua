@@ -1,0 +1,53 @@
+-- command/check.lua: tidelock check: is the configuration right, do its scripts compile, and what would a reload change?
+-- The configuration itself has been evaluated and checked before we are asked.
+local args = require "command/args"
+local declared = require "store/declared"
+local print_ = require "command/print"
+
+local check = {}
+
+local function script_errors(config)
+	local out = {}
+	for _, mapping in ipairs(config.scope_mappings or {}) do
+		local path = mapping.script or mapping.label
+		local ok, failure = jail.compile { name = mapping.label or mapping.name, chunk = "=" .. path, source = mapping.source }
+		if not ok then
+			out[#out + 1] = ("%s:%s: %s"):format(path, failure.line or "?", failure.message)
+		end
+	end
+	return out
+end
+
+local function plain(changes)
+	local out = json.array {}
+	for index, item in ipairs(changes) do
+		out[index] = { kind = item.kind, name = item.name, change = item.change }
+	end
+	return out
+end
+
+function check.run(argv, first, body)
+	local options = args.parse(argv, first, { usage = "check" })
+	local errors = script_errors(body.config)
+	local changes = declared.diff(body.config)
+	local clash = declared.clashes(changes)
+	errors[#errors + 1] = clash
+	if options.json then
+		return { status = #errors > 0 and 1 or 0, out = print_.json(json.object {
+			valid = #errors == 0, errors = json.array(errors), changes = plain(changes),
+		}) }
+	end
+	if #errors > 0 then
+		return { status = 1, err = table.concat(errors, "\n") .. "\n" }
+	end
+	local lines = { "the configuration is valid" }
+	for _, item in ipairs(changes) do
+		lines[#lines + 1] = ("a reload: %s %s is %s"):format(item.kind, item.name, item.change)
+	end
+	if #changes == 0 then
+		lines[#lines + 1] = "a reload changes nothing"
+	end
+	return { out = table.concat(lines, "\n") .. "\n" }
+end
+
+return check

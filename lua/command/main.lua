@@ -1,0 +1,56 @@
+-- command/main.lua: what the command line does, over the same store and rules as the web. run answers
+-- { status, out, err, again }: 0 done, 1 refused or failed, 2 wrong usage (product.md).
+local err = require "kit/err"
+
+local main = {}
+
+local GROUPS = {
+	check = require "command/check",
+	user = require "command/user",
+	group = require "command/group",
+	app = require "command/app",
+	key = require "command/key",
+	try = require "command/try",
+	events = require "command/events",
+}
+
+local USAGE = "usage: tidelock check|user|group|app|key|try|events …\n"
+
+local function choose(body)
+	local word = body.argv[1]
+	local group = GROUPS[word or ""]
+	if not group then
+		return nil, (word and ("unknown command " .. word .. "\n") or "") .. USAGE
+	end
+	if group.run then
+		return function() return group.run(body.argv, 2, body) end
+	end
+	local verb = group.verbs[body.argv[2] or ""]
+	if not verb then
+		return nil, (body.argv[2] and ("unknown word " .. body.argv[2] .. "\n") or "") .. "usage: tidelock " .. group.usage .. "\n"
+	end
+	return function() return verb(body.argv, 3, body) end
+end
+
+-- body = { argv = the words after the program's name, stdin = text or nil, config = what the configuration says }.
+function main.run(body)
+	local action, wrong = choose(body)
+	if not action then
+		return { status = 2, out = "", err = wrong }
+	end
+	-- The boundary of a command: it answers with a status and words, not with a page.
+	local ok, result = pcall(action)
+	if ok then
+		return { status = result.status or 0, out = result.out or "", err = result.err or "", again = result.again }
+	end
+	if err.is(result) then
+		local text = result.description or result.oauth
+		if result.cause then
+			text = text .. " (" .. tostring(result.cause) .. ")"
+		end
+		return { status = result.exit or 1, out = "", err = text .. "\n" }
+	end
+	error(result, 0)
+end
+
+return main
