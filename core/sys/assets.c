@@ -40,7 +40,7 @@ static void use_embedded(void)
 
 static enum st add_file(int folder, const char *entry, const char *name, struct buf *bundle)
 {
-	char full[120];
+	char full[NAME_SIZE + 8];
 	struct buf text = {.max = 4u << 20};
 	enum st st = ST_IO;
 	ssize_t n = 0;
@@ -52,7 +52,7 @@ static enum st add_file(int folder, const char *entry, const char *name, struct 
 		text.n += (size_t)n;
 	close(fd);
 	if (n == 0 && !text.failed) {
-		snprintf(full, sizeof(full), "lua/%s", name);
+		snprintf(full, sizeof(full), "lua/%.*s", NAME_SIZE, name);
 		st = bundle_add(bundle, full, buf_slice(&text));
 	}
 	buf_free(&text);

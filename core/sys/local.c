@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "bind/l_http.h"
 #include "loop/loop.h"
+#include "net/tls.h"
 #include "script/jail.h"
 #include "script/vm.h"
 #include "sys/assets.h"

@@ -28,7 +28,15 @@ enum st spawn_open(void)
 	const char *name = (const char *)getauxval(AT_EXECFN);
 	if (self < 0 && name)
 		self = open(name, O_PATH | O_CLOEXEC);
-	return self < 0 ? ST_IO : ST_OK;
+	if (self < 0)
+		return ST_IO;
+	/* Out of the way of the child's channel. */
+	int high = fcntl(self, F_DUPFD_CLOEXEC, 10);
+	if (high >= 0) {
+		close(self);
+		self = high;
+	}
+	return high < 0 ? ST_IO : ST_OK;
 }
 
 /* What a child without environment still gets: the options of the sanitizers. */

@@ -5,10 +5,14 @@
 
 int version_print(bool json)
 {
-	size_t n = 0;
-	const struct library *list = versions(&n);
-
-	(void)list;
-	(void)json;
+	for (size_t i = 0; i < library_count; i++) {
+		const char *name = libraries[i].name, *version = libraries[i].version();
+		if (json)
+			printf("%s\"%s\": \"%s\"", i ? ", " : "{", name, version);
+		else
+			printf("%-10s %s\n", name, version);
+	}
+	if (json)
+		puts("}");
 	return 0;
 }

@@ -382,6 +382,7 @@ static enum st give_up(const char *data, const struct identity *id, bool unseale
 	}
 	/* changing the user clears it */
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	bool landlock = seal_landlock_version() > 0; /* sealed, we could not ask any more */
 	if (unsealed) {
 		log_line(LOG_WARN, "the worker is not sealed (--unsealed)");
 		return ST_OK;
@@ -390,7 +391,7 @@ static enum st give_up(const char *data, const struct identity *id, bool unseale
 		snprintf(error, ERROR_SIZE, "cannot seal the worker: %s", strerror(errno));
 		return ST_IO;
 	}
-	if (!seal_landlock_version())
+	if (!landlock)
 		log_line(LOG_WARN, "this kernel has no Landlock: files are guarded by their modes alone");
 	return ST_OK;
 }
