@@ -58,8 +58,8 @@ void h1_reset(struct h1 *p);
 void h1_free(struct h1 *p);
 
 /* Feeds bytes. ST_OK: a message is complete, *used bytes of `in` belong to it. ST_MORE: all were taken and more is
- * needed. ST_BAD: h1_status and h1_error say what the peer did wrong. ST_NOMEM. After anything but ST_MORE the parser
- * gives the same answer until h1_reset. */
+ * needed. ST_BAD: h1_status and h1_error say what the peer did wrong; *used says nothing. ST_NOMEM. After anything but
+ * ST_MORE the parser gives the same answer until h1_reset. */
 must_check enum st h1_feed(struct h1 *p, struct slice in, size_t *used);
 
 const struct h1_message *h1_message(const struct h1 *p); /* after ST_OK */
