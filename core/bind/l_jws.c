@@ -265,9 +265,9 @@ static struct slice compact_of(lua_State *L)
 /* check(compact or parsed, handle [, algorithms]) waits → true | nil, reason */
 static int l_check(lua_State *L)
 {
-	struct slice compact = compact_of(L);
-	struct pk *k = key_check(L, 2);
 	struct jws_cache *cache = cache_of(L);
+	struct slice compact;
+	struct pk *k = key_check(L, 2);
 	const char *error;
 	struct task *t;
 	struct jws *j;
@@ -275,6 +275,8 @@ static int l_check(lua_State *L)
 
 	if (!lua_isnoneornil(L, 3))
 		luaL_checktype(L, 3, LUA_TTABLE);
+	lua_settop(L, 3);
+	compact = compact_of(L);
 	j = new_parsed(L);
 	st = jws_parse(compact, j, &error);
 	if (!st)
