@@ -7,7 +7,7 @@ function scope.parse(text)
 	if not text then
 		return list
 	end
-	if text:find("[^\x20\x21\x23-\x5b\x5d-\x7e]") then
+	if text:find("[%z\1-\31\"\\\x7f-\xff]") then
 		return nil, "The scope has characters that scopes cannot have."
 	end
 	for name in text:gmatch("[^ ]+") do

@@ -44,14 +44,14 @@ function applications.insert_statement(application)
 	local id = application.id or crypto.id()
 	return { [[insert into applications (id, slug, client_id, data, declared, created_at)
 		values ($1, $2, $3, $4, $5, $6)]], id, application.slug, application.client_id,
-		json.encode(json.object(application.data)), application.declared or 0, time.now(), rows = 1 }, id
+		rows.object(application.data), application.declared or 0, time.now(), rows = 1 }, id
 end
 
 function applications.update_statement(id, fields)
 	return rows.statement({ rows = 1 }, [[update applications set client_id = coalesce($2, client_id),
 		data = coalesce($3, data), active = coalesce($4, active), declared = coalesce($5, declared),
 		valid_from = case when $4 = 0 and active = 1 then $6 else valid_from end where id = $1]],
-		id, fields.client_id, fields.data and json.encode(json.object(fields.data)) or nil,
+		id, fields.client_id, fields.data and rows.object(fields.data) or nil,
 		fields.active ~= nil and (fields.active and 1 or 0) or nil, fields.declared, time.now())
 end
 

@@ -23,7 +23,7 @@ local function digest(kind, name, object)
 			plain[key] = value
 		end
 	end
-	return secrets.mac("declared", kind, name, json.encode(json.object(plain)))
+	return secrets.mac("declared", kind, name, rows.object(plain))
 end
 
 -- Every declared thing as { kind, name, object, digest }, groups before users since users name them.

@@ -12,7 +12,7 @@ function events.insert_statement(event)
 		address, reason, data, merge_key) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 		on conflict (merge_key) do update set count = events.count + 1]],
 		crypto.id(), time.now(), event.kind, event.person, event.user_id, event.application_id, event.session_id,
-		event.request_id, event.address, event.reason, event.data and json.encode(json.object(event.data)) or nil,
+		event.request_id, event.address, event.reason, event.data and rows.object(event.data) or nil,
 		event.merge_key)
 end
 

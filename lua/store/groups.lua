@@ -42,16 +42,16 @@ function groups.insert_statements(group)
 		rows.statement({ rows = 1 }, "update sequences set next = next + 1 where name = 'group' returning next"),
 		rows.statement({ rows = 1 }, [[insert into groups (id, pk, name, attributes, permissions, declared, created_at)
 			values ($1, (select next - 1 from sequences where name = 'group'), $2, $3, $4, $5, $6)]],
-			id, group.name, json.encode(json.object(group.attributes or {})),
-			json.encode(json.array(group.permissions or {})), group.declared or 0, time.now()),
+			id, group.name, rows.object(group.attributes or {}),
+			json.encode(group.permissions or {}), group.declared or 0, time.now()),
 	}, id
 end
 
 function groups.update_statement(id, fields)
 	return rows.statement({ rows = 1 }, [[update groups set attributes = coalesce($2, attributes),
 		permissions = coalesce($3, permissions) where id = $1]], id,
-		fields.attributes and json.encode(json.object(fields.attributes)) or nil,
-		fields.permissions and json.encode(json.array(fields.permissions)) or nil)
+		fields.attributes and rows.object(fields.attributes) or nil,
+		fields.permissions and json.encode(fields.permissions) or nil)
 end
 
 -- A membership that the file declares stays declared.

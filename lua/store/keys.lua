@@ -40,7 +40,7 @@ function keys.save_certificate(certificate)
 	rows.batch { { [[insert into certificates (name, pem, sealed, names, not_after, created_at)
 		values ($1, $2, $3, $4, $5, $6) on conflict (name) do update set pem = excluded.pem, sealed = excluded.sealed,
 		names = excluded.names, not_after = excluded.not_after, created_at = excluded.created_at]],
-		certificate.name, certificate.pem, certificate.sealed, json.encode(json.array(certificate.names)),
+		certificate.name, certificate.pem, certificate.sealed, json.encode(certificate.names),
 		certificate.not_after, time.now() } }
 end
 

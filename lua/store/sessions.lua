@@ -35,7 +35,7 @@ end
 function sessions.login_statement(login)
 	return rows.statement({ rows = 1 }, [[insert into login_events (id, user_id, at_ms, method, amr, acr, address)
 		select $1, u.id, $3, $4, $5, $6, $7 from users u where u.id = $2 and u.active = 1]],
-		login.id, login.user_id, login.at_ms, login.method, json.encode(json.array(login.amr)), login.acr, login.address)
+		login.id, login.user_id, login.at_ms, login.method, json.encode(login.amr), login.acr, login.address)
 end
 
 function sessions.insert_statement(session)

@@ -132,7 +132,7 @@ function users.insert_statements(user)
 			$12, $13, $14)]],
 			id, user.username, user.name or "", user.email or "", user.email_verified and 1 or 0,
 			user.type or "internal", user.active == false and 0 or 1,
-			json.encode(json.object(user.attributes or {})), user.password, user.password and time.now() or nil,
+			rows.object(user.attributes or {}), user.password, user.password and time.now() or nil,
 			user.password_file, uid, user.declared or 0, time.now()),
 	}, id
 end
@@ -144,7 +144,7 @@ function users.update_statement(id, fields)
 		attributes = coalesce($6, attributes), active = coalesce($7, active),
 		valid_from = case when $7 = 0 and active = 1 then $8 else valid_from end where id = $1]],
 		id, fields.name, fields.email, fields.email_verified ~= nil and (fields.email_verified and 1 or 0) or nil,
-		fields.type, fields.attributes and json.encode(json.object(fields.attributes)) or nil,
+		fields.type, fields.attributes and rows.object(fields.attributes) or nil,
 		fields.active ~= nil and (fields.active and 1 or 0) or nil, time.now())
 end
 
