@@ -576,10 +576,16 @@ void vm_set_ticking(struct vm *vm, bool ticking)
 	vm->ticking = ticking;
 }
 
-int vm_push_entry(struct vm *vm, lua_State *L, const char *entry)
+int vm_push_entries(struct vm *vm, lua_State *L)
 {
 	if (lua_rawgeti(L, LUA_REGISTRYINDEX, vm->entries) != LUA_TTABLE)
 		return luaL_error(L, "no entries are loaded");
+	return 1;
+}
+
+int vm_push_entry(struct vm *vm, lua_State *L, const char *entry)
+{
+	vm_push_entries(vm, L);
 	if (lua_getfield(L, -1, entry) != LUA_TFUNCTION)
 		return luaL_error(L, "no entry '%s'", entry);
 	lua_remove(L, -2);

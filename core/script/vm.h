@@ -39,6 +39,7 @@ bool vm_ticking(const struct vm *vm);
 void vm_set_ticking(struct vm *vm, bool ticking);
 
 /* For script/task.c. */
+int vm_push_entries(struct vm *vm, struct lua_State *L); /* may throw; pushes the table */
 int vm_push_entry(struct vm *vm, struct lua_State *L, const char *entry); /* may throw; pushes the function */
 void vm_task_came(struct vm *vm);
 void vm_task_gone(struct vm *vm);

@@ -1,0 +1,249 @@
+/* l_jail.c: the Lua table `jail`: runs and compiles the owner's scripts. */
+#include "bind/bind.h"
+#include "script/jail.h"
+#include "script/task.h"
+#include "script/wire.h"
+
+#include <lauxlib.h>
+#include <lua.h>
+
+#define CHUNK_MAX 120
+#define SOURCE_MAX (200u << 10)
+
+struct request {
+	struct jail_call call;
+	bool compile;
+};
+
+static const struct wire_limits given_limits = {16, 256u << 10, "given"};
+
+/* ---- Answers ----------------------------------------------------------------------------------------------------------- */
+
+static bool read_text(struct slice *in, struct slice *text)
+{
+	uint32_t n;
+
+	return read_u32(in, &n) && read_bytes(in, n, text);
+}
+
+static void set_text(lua_State *L, const char *name, struct slice text)
+{
+	lua_pushlstring(L, (const char *)text.p, text.n);
+	lua_setfield(L, -2, name);
+}
+
+/* The lines that the script logged, into field "log" of the table on the top. */
+static bool set_log(lua_State *L, struct slice in)
+{
+	static const char *const levels[] = {"debug", "info", "warning", "error"};
+	uint8_t count, level;
+	struct slice text;
+
+	if (!read_u8(&in, &count))
+		return false;
+	lua_createtable(L, count, 0);
+	for (int i = 1; i <= count; i++) {
+		if (!read_u8(&in, &level) || level >= ARRAY_LEN(levels) || !read_text(&in, &text))
+			return false;
+		lua_createtable(L, 0, 2);
+		set_text(L, "level", slice_str(levels[level]));
+		set_text(L, "text", text);
+		lua_rawseti(L, -2, i);
+	}
+	lua_setfield(L, -2, "log");
+	return in.n == 0;
+}
+
+static int push_failure(lua_State *L, enum jail_end end, const char *message)
+{
+	lua_pushnil(L);
+	lua_createtable(L, 0, 4);
+	set_text(L, "kind", slice_str(jail_end_name(end)));
+	set_text(L, "message", slice_str(message));
+	lua_newtable(L);
+	lua_setfield(L, -2, "log");
+	lua_newtable(L);
+	lua_setfield(L, -2, "saw");
+	return 2;
+}
+
+static void set_costs(lua_State *L, const struct jail_answer *a)
+{
+	lua_pushinteger(L, a->instructions);
+	lua_setfield(L, -2, "instructions");
+	lua_pushinteger(L, a->memory);
+	lua_setfield(L, -2, "memory");
+	lua_pushnumber(L, a->microseconds / 1e3);
+	lua_setfield(L, -2, "ms");
+}
+
+/* A jail is not believed: whatever does not parse is an answer of a broken one. */
+static int push_nonsense(lua_State *L)
+{
+	return push_failure(L, JAIL_KILLED, "the script runner answered nonsense");
+}
+
+static int push_thrown(lua_State *L, const struct jail_answer *a)
+{
+	struct slice in = a->rest, text;
+	uint32_t line;
+	uint8_t count;
+
+	lua_pushnil(L);
+	lua_createtable(L, 0, 8);
+	set_text(L, "kind", slice_str(jail_end_name(a->end)));
+	if (!read_text(&in, &text) || !read_u32(&in, &line) || !read_u8(&in, &count))
+		return push_nonsense(L);
+	set_text(L, "message", text);
+	if (line > 0) {
+		lua_pushinteger(L, line);
+		lua_setfield(L, -2, "line");
+	}
+	lua_createtable(L, count, 0);
+	for (int i = 1; i <= count; i++) {
+		if (!read_text(&in, &text))
+			return push_nonsense(L);
+		lua_pushlstring(L, (const char *)text.p, text.n);
+		lua_rawseti(L, -2, i);
+	}
+	lua_setfield(L, -2, "saw");
+	set_costs(L, a);
+	return set_log(L, in) ? 2 : push_nonsense(L);
+}
+
+static int push_fine(lua_State *L, const struct jail_answer *a)
+{
+	struct slice in = a->rest;
+
+	lua_createtable(L, 0, 6);
+	if (wire_decode(L, &in, &wire_script_limits) != ST_OK)
+		return push_nonsense(L);
+	lua_setfield(L, -2, "result");
+	if (wire_decode(L, &in, &wire_script_limits) != ST_OK)
+		return push_nonsense(L);
+	lua_setfield(L, -2, "second");
+	set_costs(L, a);
+	return set_log(L, in) ? 1 : push_nonsense(L);
+}
+
+static int request_push(struct op *op, lua_State *L)
+{
+	struct request *r = container_of(op, struct request, call.op);
+	struct jail_answer a;
+
+	luaL_checkstack(L, 10, NULL);
+	if (r->call.end == JAIL_BUSY)
+		return push_failure(L, JAIL_BUSY, "every script runner is at work");
+	if (r->call.end != JAIL_FINE)
+		return push_failure(L, JAIL_KILLED, "the script runner was ended");
+	if (!jail_answer_read(buf_slice(&r->call.answer), &a))
+		return push_nonsense(L);
+	if (a.end != JAIL_FINE)
+		return push_thrown(L, &a);
+	if (!r->compile)
+		return push_fine(L, &a);
+	lua_pushboolean(L, true);
+	return 1;
+}
+
+static void request_free(struct op *op)
+{
+	struct request *r = container_of(op, struct request, call.op);
+
+	jail_call_free(&r->call);
+	free(r);
+}
+
+/* ---- jail.run{ … }, jail.compile{ … } ---------------------------------------------------------------------------------- */
+
+static struct slice text_field(lua_State *L, const char *name, size_t max)
+{
+	struct slice text;
+
+	if (lua_getfield(L, 1, name) != LUA_TSTRING)
+		luaL_error(L, "field '%s' must be a text", name);
+	text.p = (const unsigned char *)lua_tolstring(L, -1, &text.n);
+	if (text.n > max)
+		luaL_error(L, "field '%s' is too long", name);
+	return text; /* stays on the stack */
+}
+
+static uint32_t limit_field(lua_State *L, const char *name, uint32_t most)
+{
+	lua_Integer n = most;
+
+	if (lua_getfield(L, 1, "limits") == LUA_TTABLE) {
+		if (lua_getfield(L, -1, name) == LUA_TNUMBER)
+			n = lua_tointeger(L, -1);
+		lua_pop(L, 1);
+	}
+	lua_pop(L, 1);
+	return n < 1 ? 1 : n > most ? most : (uint32_t)n;
+}
+
+/* "=mappings/groups.lua": cut to what a message can show. */
+static struct slice chunk_field(lua_State *L)
+{
+	struct slice chunk = text_field(L, "chunk", CHUNK_MAX);
+
+	if (chunk.n < 2 || (chunk.p[0] != '=' && chunk.p[0] != '@') || slice_find(chunk, 0) != chunk.n)
+		luaL_error(L, "field 'chunk' must begin with '='");
+	return chunk;
+}
+
+static int run(lua_State *L, bool compile)
+{
+	struct task *t = task_self(L);
+	char wrong[300] = "";
+	struct slice chunk, source;
+	uint32_t instructions, memory;
+	struct request *r;
+	enum st st;
+
+	luaL_checktype(L, 1, LUA_TTABLE);
+	lua_settop(L, 1);
+	luaL_checkstack(L, 10, NULL);
+	instructions = limit_field(L, "instructions", JAIL_INSTRUCTIONS);
+	memory = limit_field(L, "memory", JAIL_MEMORY);
+	chunk = chunk_field(L);
+	source = text_field(L, "source", SOURCE_MAX);
+	if (compile || lua_getfield(L, 1, "given") == LUA_TNIL)
+		lua_newtable(L);
+	r = calloc(1, sizeof *r);
+	if (!r)
+		return luaL_error(L, "out of memory");
+	/* Nothing throws until r belongs to the task, or is freed. */
+	r->compile = compile;
+	r->call.op.push = request_push;
+	r->call.op.free = request_free;
+	jail_frame_begin(&r->call.request, compile ? 'c' : 'r', instructions, memory, chunk, source);
+	st = wire_encode(L, -1, &given_limits, &r->call.request, wrong, sizeof wrong);
+	if (st == ST_OK)
+		st = jail_frame_end(&r->call.request);
+	if (st == ST_OK)
+		st = jail_submit(&r->call);
+	if (st == ST_OK)
+		return task_wait(L, t, &r->call.op);
+	request_free(&r->call.op);
+	if (st == ST_BUSY)
+		return push_failure(L, JAIL_BUSY, "every script runner is at work");
+	return push_failure(L, JAIL_ERROR, wrong[0] ? wrong : "what the script is given is too large");
+}
+
+static int l_run(lua_State *L)
+{
+	return run(L, false);
+}
+
+static int l_compile(lua_State *L)
+{
+	return run(L, true);
+}
+
+int bind_jail(lua_State *L)
+{
+	static const luaL_Reg functions[] = {{"run", l_run}, {"compile", l_compile}, {NULL, NULL}};
+
+	luaL_newlib(L, functions);
+	return 1;
+}
