@@ -12,11 +12,11 @@
 #include <unistd.h>
 
 #define CACHED_STATEMENTS 64
-#define PARAMS_MAX        250
-#define ROWS_MAX          100000
-#define RESULT_BYTES_MAX  (16u << 20)
-#define STATEMENT_US      (5 * 1000000) /* how long one batch may compute */
-#define APPLICATION_ID    0x54444c4b    /* "TDLK" */
+#define PARAMS_MAX 250
+#define ROWS_MAX 100000
+#define RESULT_BYTES_MAX (16u << 20)
+#define STATEMENT_US (5 * 1000000) /* how long one batch may compute */
+#define APPLICATION_ID 0x54444c4b  /* "TDLK" */
 
 struct compiled {
 	sqlite3_stmt *stmt; /* owns */
@@ -25,8 +25,7 @@ struct compiled {
 	uint64_t used; /* tick of its last use */
 	bool readonly;
 	unsigned param_count; /* the highest $n */
-	unsigned char order
-		[PARAMS_MAX]; /* SQLite's index - 1 → n - 1: SQLite numbers $n by first appearance */
+	unsigned char order[PARAMS_MAX]; /* SQLite's index - 1 → n - 1: SQLite numbers $n by first appearance */
 	unsigned order_count;
 };
 
@@ -47,14 +46,20 @@ static enum st status_of(int rc)
 	switch (rc & 0xff) {
 	case SQLITE_OK:
 	case SQLITE_ROW:
-	case SQLITE_DONE: return ST_OK;
+	case SQLITE_DONE:
+		return ST_OK;
 	case SQLITE_BUSY:
-	case SQLITE_LOCKED: return ST_BUSY;
-	case SQLITE_NOMEM: return ST_NOMEM;
-	case SQLITE_FULL: return ST_FULL;
+	case SQLITE_LOCKED:
+		return ST_BUSY;
+	case SQLITE_NOMEM:
+		return ST_NOMEM;
+	case SQLITE_FULL:
+		return ST_FULL;
 	case SQLITE_CORRUPT:
-	case SQLITE_NOTADB: return ST_CORRUPT;
-	case SQLITE_INTERRUPT: return ST_TIMEOUT;
+	case SQLITE_NOTADB:
+		return ST_CORRUPT;
+	case SQLITE_INTERRUPT:
+		return ST_TIMEOUT;
 	case SQLITE_CONSTRAINT:
 		/* The other kinds (NOT NULL, CHECK, types) are mistakes of ours, not of two requests that met. */
 		return rc == SQLITE_CONSTRAINT_UNIQUE || rc == SQLITE_CONSTRAINT_PRIMARYKEY ||
@@ -64,8 +69,10 @@ static enum st status_of(int rc)
 	case SQLITE_IOERR:
 	case SQLITE_READONLY:
 	case SQLITE_CANTOPEN:
-	case SQLITE_PERM: return ST_IO;
-	default: return ST_BAD;
+	case SQLITE_PERM:
+		return ST_IO;
+	default:
+		return ST_BAD;
 	}
 }
 
@@ -84,8 +91,7 @@ static enum st note(struct sqlite *db, struct store_request *r, int rc)
 /* ---- Compiling ---- */
 
 /* Asked by SQLite while it compiles. */
-static int authorize(
-	void *arg, int action, const char *a, const char *b, const char *c, const char *d)
+static int authorize(void *arg, int action, const char *a, const char *b, const char *c, const char *d)
 {
 	const struct sqlite *db = arg;
 
@@ -100,8 +106,10 @@ static int authorize(
 	case SQLITE_SAVEPOINT:
 	case SQLITE_ATTACH:
 	case SQLITE_DETACH:
-	case SQLITE_PRAGMA: return SQLITE_DENY;
-	default: return SQLITE_OK;
+	case SQLITE_PRAGMA:
+		return SQLITE_DENY;
+	default:
+		return SQLITE_OK;
 	}
 }
 
@@ -237,14 +245,14 @@ static const struct store_value *param(
 enum st sqlite_prepare(struct sqlite *db, struct store_request *r, bool *readonly)
 {
 	*readonly = true;
-	for (size_t i = 0; i < statement_count(r); i++) {
+	for (size_t i = 0; i < statement_count(r) && *readonly; i++) {
 		struct compiled *c;
 		enum st st = compiled(db, sql_of(r, statement(r, i)), r, &c);
 
 		r->failed_at = i;
 		if (st)
 			return st;
-		*readonly &= c->readonly;
+		*readonly = c->readonly;
 	}
 	return ST_OK;
 }
@@ -272,9 +280,15 @@ static enum st bind(struct sqlite *db, struct store_request *r, const struct sto
 		int rc = SQLITE_OK;
 
 		switch ((enum store_type)v->type) {
-		case STORE_NULL: rc = sqlite3_bind_null(c->stmt, (int)i + 1); break;
-		case STORE_INTEGER: rc = sqlite3_bind_int64(c->stmt, (int)i + 1, v->integer); break;
-		case STORE_REAL: rc = sqlite3_bind_double(c->stmt, (int)i + 1, v->real); break;
+		case STORE_NULL:
+			rc = sqlite3_bind_null(c->stmt, (int)i + 1);
+			break;
+		case STORE_INTEGER:
+			rc = sqlite3_bind_int64(c->stmt, (int)i + 1, v->integer);
+			break;
+		case STORE_REAL:
+			rc = sqlite3_bind_double(c->stmt, (int)i + 1, v->real);
+			break;
 		case STORE_TEXT:
 			rc = sqlite3_bind_text(
 				c->stmt, (int)i + 1, text, (int)v->length, SQLITE_STATIC);
@@ -313,7 +327,8 @@ static void add_cell(struct store_request *r, sqlite3_stmt *stmt, int column)
 		text = sqlite3_column_blob(stmt, column);
 		add_text_cell(r, text, (size_t)sqlite3_column_bytes(stmt, column));
 		return;
-	default: break;
+	default:
+		break;
 	}
 	buf_add(&r->cells, &v, sizeof(v));
 }
@@ -359,9 +374,7 @@ static enum st run_statement(
 		st = rc == SQLITE_ROW ? add_row(r, c->stmt, &result) : note(db, r, rc);
 	if (!st && !c->readonly)
 		result.changes = sqlite3_changes64(db->handle);
-	if (!st &&
-		!as_expected(
-			s, sqlite3_column_count(c->stmt) ? (int64_t)result.rows : result.changes))
+	if (!st && !as_expected(s, sqlite3_column_count(c->stmt) ? (int64_t)result.rows : result.changes))
 		st = ST_CONFLICT;
 	sqlite3_reset(c->stmt);
 	/* The texts are the request's and go with it. */
@@ -479,8 +492,7 @@ static enum st record_version(
 	return st;
 }
 
-static enum st migrate_one(
-	struct sqlite *db, struct store_request *r, const struct store_statement *s)
+static enum st migrate_one(struct sqlite *db, struct store_request *r, const struct store_statement *s)
 {
 	struct slice sql = sql_of(r, s);
 	char *script = strndup((const char *)sql.p, sql.n);

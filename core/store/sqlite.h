@@ -5,11 +5,11 @@
 
 struct sqlite;
 
-must_check enum st sqlite_open(
-	struct sqlite **out, const char *path, char *error, size_t error_size);
+must_check enum st sqlite_open(struct sqlite **out, const char *path, char *error, size_t error_size);
 void sqlite_close(struct sqlite *db); /* accepts NULL */
 
-/* Compiles all statements of r (they stay cached). ST_BAD with r->message when one is wrong. */
+/* Finds out whether r only reads, by compiling its statements (they stay cached) up to the first that writes: what
+ * comes after may need what that one makes. ST_BAD with r->message when one is wrong. */
 must_check enum st sqlite_prepare(struct sqlite *db, struct store_request *r, bool *readonly);
 /* Runs the statements in the transaction that is open, or each on its own when none is; sets r's results and, when it
  * fails, r->failed_at and r->message. Leaves undoing to the caller. */
