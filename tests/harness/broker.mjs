@@ -45,7 +45,7 @@ export function configuration({ port, dir, tls = false, settings = '', objects =
 	return `public_url = "${scheme}://${host}:${port}"
 listen = { "${scheme}://127.0.0.1:${port}" }
 data = "${dir}/data"
-password = { memory_kib = 64, passes = 1 }
+password = { memory_kib = 1024, passes = 1 }
 ${settings}
 group "github-users" {}
 group "staff" { parents = { "github-users" } }
