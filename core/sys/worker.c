@@ -188,8 +188,11 @@ static void serve(struct loading *l, struct tls_config *tls)
 	}
 	if (old)
 		vm_retire(old, RETIRE_US);
+	bool first = !l->reload;
 	loading_close(l);
 	tell(MSG_READY, 0, "");
+	if (first)
+		jail_warm(); /* the first sign-in need not wait for it */
 }
 
 static void started(void *arg, enum st st, const char *error, struct tls_config *tls)
