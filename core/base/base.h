@@ -12,7 +12,7 @@
 #define must_check __attribute__((warn_unused_result))
 #define printf_like(f, a) __attribute__((format(printf, f, a)))
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
-#define container_of(ptr, type, member) ((type *)(void *)((char *)(ptr) - offsetof(type, member)))
+#define container_of(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 /* How an operation ended. ST_OK is zero so that `if (st)` reads "if it failed". */
 enum st {
@@ -28,7 +28,7 @@ enum st {
 	ST_TIMEOUT,
 	ST_CLOSED,
 	ST_NOTFOUND,
-	ST_REFUSED,  /* allowed by no rule */
+	ST_REFUSED, /* allowed by no rule */
 };
 
 /* A word for each status: "ok", "busy", … Static storage. */

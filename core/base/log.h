@@ -15,7 +15,6 @@ void log_quote(struct buf *out, struct slice value);
 /* A finished "message key=value" text, its values quoted by log_quote. Control characters and bytes that are not UTF-8
  * are escaped here too, so that a record is one line whatever it holds. */
 void log_slice(enum log_level level, struct slice text);
-void log_flush(
-	void); /* by the loop at the end of each turn; records of LOG_WARN and above flush themselves */
+void log_flush(void); /* by the loop at the end of each turn; records of LOG_WARN and above flush themselves */
 const char *log_level_name(enum log_level level); /* "debug", "info", "warn", "error" */
 bool log_level_named(struct slice name, enum log_level *level);

@@ -169,8 +169,7 @@ static enum st decode_field(struct slice raw, struct buf *out)
 	st = percent_decode(raw, true, out);
 	if (st)
 		return st;
-	return slice_find(buf_slice(out), 0) == out->n && utf8_valid(buf_slice(out)) ? ST_OK
-										     : ST_BAD;
+	return slice_find(buf_slice(out), 0) == out->n && utf8_valid(buf_slice(out)) ? ST_OK : ST_BAD;
 }
 
 enum st form_parse(struct slice text, size_t max_fields,

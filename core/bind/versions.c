@@ -3,6 +3,7 @@
 #include "base/base.h"
 #include "crypto/version.h"
 #include "loop/version.h"
+#include "script/regex.h"
 #include "store/store.h"
 #include "json/json.h"
 
@@ -28,6 +29,7 @@ const struct library libraries[] = {
 	{"mbedtls", crypto_version},
 	{"libevent", loop_version},
 	{"sqlite", store_version},
+	{"pcre2", regex_version},
 	{"cjson", json_version},
 	{"argon2", password_version},
 };

@@ -237,3 +237,11 @@ void regex_open(lua_State *L)
 	lua_register(L, "regex_match", l_regex_match);
 	lua_register(L, "regex_replace", l_regex_replace);
 }
+
+#define TEXT_OF(x) #x
+#define TEXT(x)    TEXT_OF(x)
+
+const char *regex_version(void)
+{
+	return TEXT(PCRE2_MAJOR) "." TEXT(PCRE2_MINOR);
+}

@@ -7,3 +7,5 @@ struct lua_State;
 
 /* Sets the two globals. Once, before the sandbox is saved: its contexts are part of what is put back. */
 void regex_open(struct lua_State *L);
+
+const char *regex_version(void); /* PCRE2's */

@@ -27,9 +27,8 @@ static struct store_statement *last(struct store_request *r)
 {
 	size_t n = r->statements.n / sizeof(struct store_statement);
 
-	return n && !r->statements.failed
-		? (struct store_statement *)(void *)r->statements.p + n - 1
-		: NULL;
+	return n && !r->statements.failed ? (struct store_statement *)(void *)r->statements.p + n - 1
+					  : NULL;
 }
 
 void store_add(struct store_request *r, struct slice sql)

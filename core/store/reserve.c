@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #define RESERVE_BYTES (1 << 20)
-#define RETRY_US      (30 * 1000000)
+#define RETRY_US (30 * 1000000)
 
 static char reserve[PATH_MAX]; /* empty = none */
 static bool present;

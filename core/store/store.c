@@ -10,10 +10,10 @@
 #include <signal.h>
 #include <time.h>
 
-#define QUEUE_MAX      2000
-#define LOG_PAGES_MAX  1000 /* 4 MB: then the log moves into the database at once */
-#define LOG_PAGES_IDLE 200  /* when nothing is asked for IDLE_SECONDS, so many are enough */
-#define IDLE_SECONDS   5
+#define QUEUE_MAX 2000
+#define LOG_PAGES_MAX 1000 /* 4 MB: then the log moves into the database at once */
+#define LOG_PAGES_IDLE 200 /* when nothing is asked for IDLE_SECONDS, so many are enough */
+#define IDLE_SECONDS 5
 
 /* Requests in order, linked through job.next. */
 struct chain {
