@@ -279,18 +279,34 @@ static int l_hex_decode(lua_State *L)
 /* ---- The tables ---- */
 
 static const luaL_Reg crypto_functions[] = {
-	{"random", l_random}, {"token", l_token}, {"id", l_id}, {"sha1", l_sha1}, {"sha256", l_sha256}, {"sha384", l_sha384},
-	{"sha512", l_sha512}, {"hmac_sha256", l_hmac_sha256}, {"keyed", l_keyed}, {"equal", l_equal}, {"derive", l_derive},
-	{"seal", l_seal}, {"unseal", l_unseal}, {NULL, NULL},
+	{"random", l_random},
+	{"token", l_token},
+	{"id", l_id},
+	{"sha1", l_sha1},
+	{"sha256", l_sha256},
+	{"sha384", l_sha384},
+	{"sha512", l_sha512},
+	{"hmac_sha256", l_hmac_sha256},
+	{"keyed", l_keyed},
+	{"equal", l_equal},
+	{"derive", l_derive},
+	{"seal", l_seal},
+	{"unseal", l_unseal},
+	{NULL, NULL},
 };
 
 static const luaL_Reg base64_functions[] = {
-	{"encode", l_base64_encode}, {"decode", l_base64_decode}, {"url_encode", l_base64url_encode},
-	{"url_decode", l_base64url_decode}, {NULL, NULL},
+	{"encode", l_base64_encode},
+	{"decode", l_base64_decode},
+	{"url_encode", l_base64url_encode},
+	{"url_decode", l_base64url_decode},
+	{NULL, NULL},
 };
 
 static const luaL_Reg hex_functions[] = {
-	{"encode", l_hex_encode}, {"decode", l_hex_decode}, {NULL, NULL},
+	{"encode", l_hex_encode},
+	{"decode", l_hex_decode},
+	{NULL, NULL},
 };
 
 int bind_crypto(lua_State *L)

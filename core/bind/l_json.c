@@ -255,7 +255,8 @@ static void write_text(lua_State *L, struct encoder *e, struct slice text)
 	enum st st = json_write_string(e->out, text);
 
 	if (st)
-		luaL_error(L, "json.encode: %s", st == ST_BAD ? "a string is not UTF-8" : "not enough memory");
+		luaL_error(L, "json.encode: %s",
+			st == ST_BAD ? "a string is not UTF-8" : "not enough memory");
 }
 
 enum shape { SHAPE_ARRAY, SHAPE_OBJECT };
@@ -466,8 +467,12 @@ static void make_mark(lua_State *L, const char *mark)
 int bind_json(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
-		{"decode", l_decode}, {"encode", l_encode}, {"array", mark_array}, {"object", mark_object},
-		{"is_array", is_array}, {NULL, NULL},
+		{"decode", l_decode},
+		{"encode", l_encode},
+		{"array", mark_array},
+		{"object", mark_object},
+		{"is_array", is_array},
+		{NULL, NULL},
 	};
 
 	make_mark(L, MARK_ARRAY);

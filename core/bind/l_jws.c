@@ -221,7 +221,8 @@ static struct job *check_job(struct slice compact, struct pk *k, struct jws_cach
 	c->job.op.push = check_push;
 	c->job.op.free = check_free;
 	/* It was parsed before, so that only memory can fail now. */
-	if (!buf_add_slice(&c->compact, compact) || jws_parse(buf_slice(&c->compact), &c->jws, &error)) {
+	if (!buf_add_slice(&c->compact, compact) ||
+		jws_parse(buf_slice(&c->compact), &c->jws, &error)) {
 		check_free(&c->job.op);
 		return NULL;
 	}
@@ -326,7 +327,10 @@ static void make_cache(lua_State *L)
 int bind_jws(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
-		{"sign", l_sign}, {"parse", l_parse}, {"check", l_check}, {NULL, NULL},
+		{"sign", l_sign},
+		{"parse", l_parse},
+		{"check", l_check},
+		{NULL, NULL},
 	};
 
 	make_cache(L);

@@ -184,7 +184,10 @@ static int l_open(lua_State *L)
 
 	if (st == ST_NOTFOUND)
 		return luaL_error(L, "key.open: no master key");
-	return st ? offload_refuse(L, st == ST_BAD ? "not sealed by this installation for this place" : st_name(st)) : 1;
+	return st ? offload_refuse(L,
+			    st == ST_BAD ? "not sealed by this installation for this place"
+					 : st_name(st))
+		  : 1;
 }
 
 /* ---- The public half ---- */
@@ -390,8 +393,8 @@ static bool copy_texts(struct certificate_job *c, struct slice **texts, size_t c
 	return true;
 }
 
-static struct job *certificate_job(const struct x509_request *request, const struct slice *names, struct slice ca_pem,
-				   struct pk *key, struct pk *ca_key)
+static struct job *certificate_job(const struct x509_request *request, const struct slice *names,
+	struct slice ca_pem, struct pk *key, struct pk *ca_key)
 {
 	struct certificate_job *c = calloc(1, sizeof(*c));
 	struct slice *texts[X509_NAMES_MAX + 3];
@@ -458,9 +461,17 @@ static int l_make_cert(lua_State *L)
 int bind_key(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
-		{"generate", l_generate}, {"seal", l_seal}, {"open", l_open}, {"jwk", l_jwk}, {"thumbprint", l_thumbprint},
-		{"import_jwk", l_import_jwk}, {"alg", l_alg}, {"is_private", l_is_private}, {"make_ca", l_make_ca},
-		{"make_cert", l_make_cert}, {NULL, NULL},
+		{"generate", l_generate},
+		{"seal", l_seal},
+		{"open", l_open},
+		{"jwk", l_jwk},
+		{"thumbprint", l_thumbprint},
+		{"import_jwk", l_import_jwk},
+		{"alg", l_alg},
+		{"is_private", l_is_private},
+		{"make_ca", l_make_ca},
+		{"make_cert", l_make_cert},
+		{NULL, NULL},
 	};
 
 	luaL_newmetatable(L, HANDLE);

@@ -157,7 +157,10 @@ static int l_outdated(lua_State *L)
 int bind_password(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
-		{"hash", l_hash}, {"verify", l_verify}, {"outdated", l_outdated}, {NULL, NULL},
+		{"hash", l_hash},
+		{"verify", l_verify},
+		{"outdated", l_outdated},
+		{NULL, NULL},
 	};
 
 	luaL_newlib(L, functions);

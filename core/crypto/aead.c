@@ -11,7 +11,8 @@ static bool gcm_begin(mbedtls_gcm_context *gcm, const unsigned char key[AEAD_KEY
 	return mbedtls_gcm_setkey(gcm, MBEDTLS_CIPHER_ID_AES, key, AEAD_KEY_SIZE * 8) == 0;
 }
 
-enum st aead_seal(const unsigned char key[AEAD_KEY_SIZE], struct slice plaintext, struct slice aad, struct buf *out)
+enum st aead_seal(const unsigned char key[AEAD_KEY_SIZE], struct slice plaintext, struct slice aad,
+	struct buf *out)
 {
 	mbedtls_gcm_context gcm;
 	unsigned char *nonce, *text, *tag;
@@ -23,8 +24,9 @@ enum st aead_seal(const unsigned char key[AEAD_KEY_SIZE], struct slice plaintext
 	text = nonce + AEAD_NONCE_SIZE;
 	tag = text + plaintext.n;
 	random_bytes(nonce, AEAD_NONCE_SIZE);
-	if (gcm_begin(&gcm, key) && mbedtls_gcm_crypt_and_tag(&gcm, MBEDTLS_GCM_ENCRYPT, plaintext.n, nonce, AEAD_NONCE_SIZE,
-							     aad.p, aad.n, plaintext.p, text, AEAD_TAG_SIZE, tag) == 0) {
+	if (gcm_begin(&gcm, key) &&
+		mbedtls_gcm_crypt_and_tag(&gcm, MBEDTLS_GCM_ENCRYPT, plaintext.n, nonce,
+			AEAD_NONCE_SIZE, aad.p, aad.n, plaintext.p, text, AEAD_TAG_SIZE, tag) == 0) {
 		out->n += AEAD_NONCE_SIZE + plaintext.n + AEAD_TAG_SIZE;
 		st = ST_OK;
 	}
@@ -32,7 +34,8 @@ enum st aead_seal(const unsigned char key[AEAD_KEY_SIZE], struct slice plaintext
 	return st;
 }
 
-enum st aead_open(const unsigned char key[AEAD_KEY_SIZE], struct slice sealed, struct slice aad, struct buf *out)
+enum st aead_open(const unsigned char key[AEAD_KEY_SIZE], struct slice sealed, struct slice aad,
+	struct buf *out)
 {
 	mbedtls_gcm_context gcm;
 	struct slice nonce, text, tag;
@@ -45,8 +48,9 @@ enum st aead_open(const unsigned char key[AEAD_KEY_SIZE], struct slice sealed, s
 	tag = slice_sub(sealed, sealed.n - AEAD_TAG_SIZE, AEAD_TAG_SIZE);
 	if (!buf_reserve(out, text.n + 1))
 		return ST_NOMEM;
-	if (gcm_begin(&gcm, key) && mbedtls_gcm_auth_decrypt(&gcm, text.n, nonce.p, nonce.n, aad.p, aad.n, tag.p, tag.n,
-							    text.p, out->p + out->n) == 0) {
+	if (gcm_begin(&gcm, key) &&
+		mbedtls_gcm_auth_decrypt(&gcm, text.n, nonce.p, nonce.n, aad.p, aad.n, tag.p, tag.n,
+			text.p, out->p + out->n) == 0) {
 		out->n += text.n;
 		st = ST_OK;
 	}

@@ -7,8 +7,8 @@
 enum { AEAD_KEY_SIZE = 32, AEAD_NONCE_SIZE = 12, AEAD_TAG_SIZE = 16 };
 
 /* Appends the sealed plaintext to out. */
-must_check enum st aead_seal(const unsigned char key[AEAD_KEY_SIZE], struct slice plaintext, struct slice aad,
-			     struct buf *out);
+must_check enum st aead_seal(const unsigned char key[AEAD_KEY_SIZE], struct slice plaintext,
+	struct slice aad, struct buf *out);
 /* Appends the plaintext; ST_BAD (nothing appended) when the bytes are not ours or not for this aad. */
-must_check enum st aead_open(const unsigned char key[AEAD_KEY_SIZE], struct slice sealed, struct slice aad,
-			     struct buf *out);
+must_check enum st aead_open(const unsigned char key[AEAD_KEY_SIZE], struct slice sealed,
+	struct slice aad, struct buf *out);

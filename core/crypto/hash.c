@@ -41,7 +41,8 @@ void hash_bytes(enum hash_alg alg, struct slice in, unsigned char *out)
 	abort();
 }
 
-static void two_parts(const unsigned char pad[BLOCK], struct slice in, unsigned char out[HASH_HMAC_SIZE])
+static void two_parts(
+	const unsigned char pad[BLOCK], struct slice in, unsigned char out[HASH_HMAC_SIZE])
 {
 	mbedtls_sha256_context c;
 

@@ -8,7 +8,8 @@
 
 enum { LABEL_MAX = 128 };
 
-enum st kdf_hkdf(struct slice key, struct slice salt, struct slice label, unsigned char out[KDF_KEY_SIZE])
+enum st kdf_hkdf(
+	struct slice key, struct slice salt, struct slice label, unsigned char out[KDF_KEY_SIZE])
 {
 	unsigned char extracted[HASH_HMAC_SIZE], info[LABEL_MAX + 1];
 
@@ -23,10 +24,11 @@ enum st kdf_hkdf(struct slice key, struct slice salt, struct slice label, unsign
 	return ST_OK;
 }
 
-enum st kdf_pbkdf2(struct slice password, struct slice salt, unsigned iterations, unsigned char out[KDF_KEY_SIZE])
+enum st kdf_pbkdf2(struct slice password, struct slice salt, unsigned iterations,
+	unsigned char out[KDF_KEY_SIZE])
 {
-	if (mbedtls_pkcs5_pbkdf2_hmac_ext(MBEDTLS_MD_SHA256, password.p, password.n, salt.p, salt.n, iterations, KDF_KEY_SIZE,
-					  out) != 0)
+	if (mbedtls_pkcs5_pbkdf2_hmac_ext(MBEDTLS_MD_SHA256, password.p, password.n, salt.p, salt.n,
+		    iterations, KDF_KEY_SIZE, out) != 0)
 		return ST_NOMEM;
 	return ST_OK;
 }

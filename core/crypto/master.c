@@ -10,7 +10,8 @@ static unsigned char *master; /* owns; NULL until set */
 enum st crypto_master_set(const unsigned char key[MASTER_KEY_SIZE])
 {
 	if (!master) {
-		void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		void *page = mmap(
+			NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 		if (page == MAP_FAILED)
 			return ST_NOMEM;

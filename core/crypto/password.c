@@ -10,8 +10,15 @@
 #include "base/secret.h"
 #include "crypto/kdf.h"
 
-enum { SALT_SIZE = 16, HASH_SIZE = 32, HASH_MAX = 64, PASSES_MAX = 64, LANES_MAX = 16, MEMORY_MAX_KIB = 1024 * 1024,
-       PBKDF2_MAX = 4000000 };
+enum {
+	SALT_SIZE = 16,
+	HASH_SIZE = 32,
+	HASH_MAX = 64,
+	PASSES_MAX = 64,
+	LANES_MAX = 16,
+	MEMORY_MAX_KIB = 1024 * 1024,
+	PBKDF2_MAX = 4000000
+};
 
 const struct password_cost password_default_cost = {.memory_kib = 7168, .passes = 5};
 
@@ -24,7 +31,8 @@ struct parsed {
 
 bool password_cost_valid(const struct password_cost *cost)
 {
-	return cost->memory_kib >= 8 && cost->memory_kib <= MEMORY_MAX_KIB && cost->passes >= 1 && cost->passes <= PASSES_MAX;
+	return cost->memory_kib >= 8 && cost->memory_kib <= MEMORY_MAX_KIB && cost->passes >= 1 &&
+		cost->passes <= PASSES_MAX;
 }
 
 /* ---- argon2id ---- */
@@ -32,8 +40,9 @@ bool password_cost_valid(const struct password_cost *cost)
 /* malloc would keep the block in its arena after the first few frees. */
 static int memory_take(uint8_t **memory, size_t n)
 {
-	void *p = fault_hit(FAULT_ALLOC) ? MAP_FAILED
-					 : mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *p = fault_hit(FAULT_ALLOC)
+		? MAP_FAILED
+		: mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (p == MAP_FAILED)
 		return ARGON2_MEMORY_ALLOCATION_ERROR;
@@ -104,7 +113,8 @@ static bool get_base64(struct slice text, unsigned char *out, size_t max, size_t
 
 enum st password_hash(struct slice text, const struct password_cost *cost, struct buf *out)
 {
-	struct parsed p = {.memory_kib = cost->memory_kib, .passes = cost->passes, .lanes = 1, .salt_n = SALT_SIZE};
+	struct parsed p = {
+		.memory_kib = cost->memory_kib, .passes = cost->passes, .lanes = 1, .salt_n = SALT_SIZE};
 	enum st st;
 
 	if (!password_cost_valid(cost) || text.n > PASSWORD_TEXT_MAX)
@@ -114,7 +124,8 @@ enum st password_hash(struct slice text, const struct password_cost *cost, struc
 	if (st)
 		return st;
 	buf_printf(out, "$argon2id$v=19$m=%u,t=%u,p=1$", p.memory_kib, p.passes);
-	if (!add_base64(out, p.salt, SALT_SIZE) || !buf_add_u8(out, '$') || !add_base64(out, p.hash, HASH_SIZE) || out->failed)
+	if (!add_base64(out, p.salt, SALT_SIZE) || !buf_add_u8(out, '$') ||
+		!add_base64(out, p.hash, HASH_SIZE) || out->failed)
 		st = ST_NOMEM;
 	secret_wipe(&p, sizeof(p));
 	return st;
@@ -166,13 +177,14 @@ static bool parse_argon2id(struct slice s, struct parsed *p)
 {
 	struct slice salt;
 
-	if (!take(&s, "$argon2id$v=19$m=") || !take_number(&s, MEMORY_MAX_KIB, &p->memory_kib) || !take(&s, ",t=") ||
-	    !take_number(&s, PASSES_MAX, &p->passes) || !take(&s, ",p=") || !take_number(&s, LANES_MAX, &p->lanes) ||
-	    !take(&s, "$"))
+	if (!take(&s, "$argon2id$v=19$m=") || !take_number(&s, MEMORY_MAX_KIB, &p->memory_kib) ||
+		!take(&s, ",t=") || !take_number(&s, PASSES_MAX, &p->passes) || !take(&s, ",p=") ||
+		!take_number(&s, LANES_MAX, &p->lanes) || !take(&s, "$"))
 		return false;
 	salt = take_part(&s);
-	return p->memory_kib >= 8 * p->lanes && get_base64(salt, p->salt, sizeof(p->salt), &p->salt_n) && p->salt_n >= 8 &&
-	       get_base64(s, p->hash, sizeof(p->hash), &p->hash_n) && p->hash_n >= 16;
+	return p->memory_kib >= 8 * p->lanes &&
+		get_base64(salt, p->salt, sizeof(p->salt), &p->salt_n) && p->salt_n >= 8 &&
+		get_base64(s, p->hash, sizeof(p->hash), &p->hash_n) && p->hash_n >= 16;
 }
 
 static enum st verify_argon2id(struct slice text, struct slice encoded)
@@ -200,10 +212,12 @@ static enum st verify_pbkdf2(struct slice text, struct slice encoded)
 	struct buf bytes = {0};
 	enum st st = ST_BAD;
 
-	if (!take(&encoded, "pbkdf2_sha256$") || !take_number(&encoded, PBKDF2_MAX, &iterations) || !take(&encoded, "$"))
+	if (!take(&encoded, "pbkdf2_sha256$") || !take_number(&encoded, PBKDF2_MAX, &iterations) ||
+		!take(&encoded, "$"))
 		return ST_BAD;
 	salt = take_part(&encoded);
-	if (salt.n == 0 || salt.n > 128 || encoded.n > HASH_MAX || base64_decode(encoded, &bytes) || bytes.n != KDF_KEY_SIZE)
+	if (salt.n == 0 || salt.n > 128 || encoded.n > HASH_MAX || base64_decode(encoded, &bytes) ||
+		bytes.n != KDF_KEY_SIZE)
 		goto out;
 	memcpy(stored, bytes.p, KDF_KEY_SIZE);
 	st = kdf_pbkdf2(text, salt, iterations, hash);
@@ -228,6 +242,6 @@ bool password_outdated(struct slice encoded, const struct password_cost *cost)
 {
 	struct parsed p = {0};
 
-	return !parse_argon2id(encoded, &p) || p.memory_kib != cost->memory_kib || p.passes != cost->passes || p.lanes != 1 ||
-	       p.hash_n < HASH_SIZE;
+	return !parse_argon2id(encoded, &p) || p.memory_kib != cost->memory_kib ||
+		p.passes != cost->passes || p.lanes != 1 || p.hash_n < HASH_SIZE;
 }

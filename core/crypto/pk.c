@@ -155,9 +155,11 @@ enum st pk_generate(enum pk_alg alg, struct pk **out)
 		return ST_NOMEM;
 	k->is_private = true;
 	if (rsa)
-		st = st_of(mbedtls_rsa_gen_key(mbedtls_pk_rsa(k->key), secret_rng, NULL, PK_RSA_BITS_MIN, 65537));
+		st = st_of(mbedtls_rsa_gen_key(
+			mbedtls_pk_rsa(k->key), secret_rng, NULL, PK_RSA_BITS_MIN, 65537));
 	else
-		st = st_of(mbedtls_ecp_gen_key(algs[alg].group, mbedtls_pk_ec(k->key), secret_rng, NULL));
+		st = st_of(mbedtls_ecp_gen_key(
+			algs[alg].group, mbedtls_pk_ec(k->key), secret_rng, NULL));
 	if (!st)
 		st = finish(k);
 	if (st)
@@ -192,7 +194,8 @@ static const char *rsa_numbers_wrong(struct slice n, struct slice e)
 	return NULL;
 }
 
-enum st pk_import_rsa(enum pk_alg alg, struct slice n, struct slice e, struct pk **out, const char **error)
+enum st pk_import_rsa(
+	enum pk_alg alg, struct slice n, struct slice e, struct pk **out, const char **error)
 {
 	struct pk *k;
 	mbedtls_rsa_context *rsa;
@@ -225,7 +228,8 @@ out:
 	return st;
 }
 
-enum st pk_import_ec(enum pk_alg alg, struct slice x, struct slice y, struct pk **out, const char **error)
+enum st pk_import_ec(
+	enum pk_alg alg, struct slice x, struct slice y, struct pk **out, const char **error)
 {
 	unsigned char point[1 + 2 * 66] = {4}; /* SEC 1, 2.3.3: uncompressed */
 	size_t width = algs[alg].coordinate;
@@ -247,7 +251,8 @@ enum st pk_import_ec(enum pk_alg alg, struct slice x, struct slice y, struct pk 
 	if (!k || mbedtls_ecp_group_load(&group, algs[alg].group) != 0)
 		goto out;
 	ec = mbedtls_pk_ec(k->key);
-	if (mbedtls_ecp_point_read_binary(&group, &q, point, 1 + 2 * width) != 0 || mbedtls_ecp_check_pubkey(&group, &q) != 0) {
+	if (mbedtls_ecp_point_read_binary(&group, &q, point, 1 + 2 * width) != 0 ||
+		mbedtls_ecp_check_pubkey(&group, &q) != 0) {
 		*error = "the point is not on the curve";
 		st = ST_BAD;
 		goto out;
@@ -347,8 +352,9 @@ static enum st rsa_sign(struct pk *k, const unsigned char *hash, struct buf *sig
 	if (!buf_reserve(signature, n))
 		return ST_NOMEM;
 	c = rsa_take(k);
-	if (c && c->made && mbedtls_rsa_rsassa_pkcs1_v15_sign(&c->rsa, secret_rng, NULL, MBEDTLS_MD_SHA256, HASH_HMAC_SIZE, hash,
-							      signature->p + signature->n) == 0) {
+	if (c && c->made &&
+		mbedtls_rsa_rsassa_pkcs1_v15_sign(&c->rsa, secret_rng, NULL, MBEDTLS_MD_SHA256,
+			HASH_HMAC_SIZE, hash, signature->p + signature->n) == 0) {
 		signature->n += n;
 		st = ST_OK;
 	}
@@ -356,7 +362,8 @@ static enum st rsa_sign(struct pk *k, const unsigned char *hash, struct buf *sig
 	return st;
 }
 
-static enum st rsa_verify(struct pk *k, enum pk_alg alg, const unsigned char *hash, struct slice signature)
+static enum st rsa_verify(
+	struct pk *k, enum pk_alg alg, const unsigned char *hash, struct slice signature)
 {
 	struct rsa_copy *c;
 	int result;
@@ -369,9 +376,11 @@ static enum st rsa_verify(struct pk *k, enum pk_alg alg, const unsigned char *ha
 		return ST_NOMEM;
 	}
 	if (alg == PK_PS256) /* RFC 7518 3.5: MGF1 with SHA-256, a salt as long as the hash */
-		result = mbedtls_rsa_rsassa_pss_verify_ext(&c->rsa, MBEDTLS_MD_SHA256, 32, hash, MBEDTLS_MD_SHA256, 32, signature.p);
+		result = mbedtls_rsa_rsassa_pss_verify_ext(
+			&c->rsa, MBEDTLS_MD_SHA256, 32, hash, MBEDTLS_MD_SHA256, 32, signature.p);
 	else
-		result = mbedtls_rsa_rsassa_pkcs1_v15_verify(&c->rsa, MBEDTLS_MD_SHA256, 32, hash, signature.p);
+		result = mbedtls_rsa_rsassa_pkcs1_v15_verify(
+			&c->rsa, MBEDTLS_MD_SHA256, 32, hash, signature.p);
 	rsa_give(k, c);
 	return result == 0 ? ST_OK : ST_BAD;
 }
@@ -405,7 +414,8 @@ static void ec_end(struct ec_parts *e)
 }
 
 /* RFC 6979: a weak moment of the random source cannot give the key away; randomness only blinds. */
-static enum st ec_sign(struct pk *k, const struct alg_info *alg, const unsigned char *hash, struct buf *signature)
+static enum st ec_sign(
+	struct pk *k, const struct alg_info *alg, const unsigned char *hash, struct buf *signature)
 {
 	size_t width = alg->coordinate;
 	struct ec_parts e;
@@ -415,9 +425,11 @@ static enum st ec_sign(struct pk *k, const struct alg_info *alg, const unsigned 
 	if (!buf_reserve(signature, 2 * width))
 		return ST_NOMEM;
 	p = signature->p + signature->n;
-	if (ec_begin(&e, k) && mbedtls_ecdsa_sign_det_ext(&e.group, &e.r, &e.s, &e.d, hash, hash_size(alg->hash), alg->md,
-							  secret_rng, NULL) == 0 &&
-	    mbedtls_mpi_write_binary(&e.r, p, width) == 0 && mbedtls_mpi_write_binary(&e.s, p + width, width) == 0) {
+	if (ec_begin(&e, k) &&
+		mbedtls_ecdsa_sign_det_ext(&e.group, &e.r, &e.s, &e.d, hash, hash_size(alg->hash),
+			alg->md, secret_rng, NULL) == 0 &&
+		mbedtls_mpi_write_binary(&e.r, p, width) == 0 &&
+		mbedtls_mpi_write_binary(&e.s, p + width, width) == 0) {
 		signature->n += 2 * width;
 		st = ST_OK;
 	}
@@ -425,7 +437,8 @@ static enum st ec_sign(struct pk *k, const struct alg_info *alg, const unsigned 
 	return st;
 }
 
-static enum st ec_verify(struct pk *k, const struct alg_info *alg, const unsigned char *hash, struct slice signature)
+static enum st ec_verify(
+	struct pk *k, const struct alg_info *alg, const unsigned char *hash, struct slice signature)
 {
 	size_t width = alg->coordinate;
 	struct ec_parts e;
@@ -434,7 +447,7 @@ static enum st ec_verify(struct pk *k, const struct alg_info *alg, const unsigne
 	if (signature.n != 2 * width)
 		return ST_BAD;
 	if (!ec_begin(&e, k) || mbedtls_mpi_read_binary(&e.r, signature.p, width) != 0 ||
-	    mbedtls_mpi_read_binary(&e.s, signature.p + width, width) != 0)
+		mbedtls_mpi_read_binary(&e.s, signature.p + width, width) != 0)
 		goto out;
 	st = ST_BAD;
 	/* mbedTLS refuses zero too; CVE-2022-21449 earned this line of its own. */
@@ -456,7 +469,8 @@ enum st pk_sign(struct pk *k, enum pk_alg alg, struct slice message, struct buf 
 	if (!k->is_private || !pk_fits(k, alg) || alg == PK_PS256)
 		return ST_BAD;
 	hash_bytes(algs[alg].hash, message, hash);
-	return algs[alg].curve ? ec_sign(k, &algs[alg], hash, signature) : rsa_sign(k, hash, signature);
+	return algs[alg].curve ? ec_sign(k, &algs[alg], hash, signature)
+			       : rsa_sign(k, hash, signature);
 }
 
 enum st pk_verify(struct pk *k, enum pk_alg alg, struct slice message, struct slice signature)
@@ -466,7 +480,8 @@ enum st pk_verify(struct pk *k, enum pk_alg alg, struct slice message, struct sl
 	if (!pk_fits(k, alg) || signature.n == 0)
 		return ST_BAD;
 	hash_bytes(algs[alg].hash, message, hash);
-	return algs[alg].curve ? ec_verify(k, &algs[alg], hash, signature) : rsa_verify(k, alg, hash, signature);
+	return algs[alg].curve ? ec_verify(k, &algs[alg], hash, signature)
+			       : rsa_verify(k, alg, hash, signature);
 }
 
 /* ---- Export ---- */
@@ -506,8 +521,9 @@ static enum st public_ec(const struct pk *k, struct buf *x, struct buf *y)
 	enum st st = ST_NOMEM;
 
 	if (ec_begin(&e, k) &&
-	    mbedtls_ecp_point_write_binary(&e.group, &e.q, MBEDTLS_ECP_PF_UNCOMPRESSED, &n, point, sizeof(point)) == 0 &&
-	    buf_add(x, point + 1, width) && buf_add(y, point + 1 + width, width))
+		mbedtls_ecp_point_write_binary(&e.group, &e.q, MBEDTLS_ECP_PF_UNCOMPRESSED, &n,
+			point, sizeof(point)) == 0 &&
+		buf_add(x, point + 1, width) && buf_add(y, point + 1 + width, width))
 		st = ST_OK;
 	ec_end(&e);
 	return st;
@@ -529,7 +545,7 @@ enum st pk_private_bytes(const struct pk *k, struct buf *out)
 		return ST_BAD;
 	n = mbedtls_pk_write_key_der(&k->key, der, sizeof(der)); /* at the end of der */
 	if (n > 0 && buf_add_u8(out, PRIVATE_BYTES_VERSION) && buf_add_u8(out, (uint8_t)k->alg) &&
-	    buf_add(out, der + sizeof(der) - n, (size_t)n))
+		buf_add(out, der + sizeof(der) - n, (size_t)n))
 		st = ST_OK;
 	secret_wipe(der, sizeof(der));
 	return st;
@@ -540,7 +556,8 @@ static bool alg_matches(const mbedtls_pk_context *key, enum pk_alg alg)
 {
 	if (mbedtls_pk_get_type(key) == MBEDTLS_PK_RSA)
 		return alg == PK_RS256 && mbedtls_pk_get_bitlen(key) >= PK_RSA_BITS_MIN;
-	return mbedtls_pk_get_type(key) == MBEDTLS_PK_ECKEY && alg_of_curve(mbedtls_pk_ec(*key)->MBEDTLS_PRIVATE(grp).id) == alg;
+	return mbedtls_pk_get_type(key) == MBEDTLS_PK_ECKEY &&
+		alg_of_curve(mbedtls_pk_ec(*key)->MBEDTLS_PRIVATE(grp).id) == alg;
 }
 
 enum st pk_from_private_bytes(struct slice bytes, struct pk **out)
@@ -549,14 +566,15 @@ enum st pk_from_private_bytes(struct slice bytes, struct pk **out)
 	struct pk *k;
 	enum st st = ST_BAD;
 
-	if (!read_u8(&bytes, &version) || !read_u8(&bytes, &alg) || version != PRIVATE_BYTES_VERSION || alg == PK_ALG_NONE ||
-	    alg >= ARRAY_LEN(algs))
+	if (!read_u8(&bytes, &version) || !read_u8(&bytes, &alg) ||
+		version != PRIVATE_BYTES_VERSION || alg == PK_ALG_NONE || alg >= ARRAY_LEN(algs))
 		return ST_BAD;
 	k = pk_new((enum pk_alg)alg, MBEDTLS_PK_NONE);
 	if (!k)
 		return ST_NOMEM;
 	k->is_private = true;
-	if (mbedtls_pk_parse_key(&k->key, bytes.p, bytes.n, NULL, 0, secret_rng, NULL) == 0 && alg_matches(&k->key, k->alg))
+	if (mbedtls_pk_parse_key(&k->key, bytes.p, bytes.n, NULL, 0, secret_rng, NULL) == 0 &&
+		alg_matches(&k->key, k->alg))
 		st = finish(k);
 	if (st)
 		pk_unref(k);
@@ -592,7 +610,9 @@ enum st pk_copy(const struct pk *k, struct mbedtls_pk_context *out)
 
 	if (k->is_private) {
 		n = mbedtls_pk_write_key_der(&k->key, der, sizeof(der));
-		if (n > 0 && mbedtls_pk_parse_key(out, der + sizeof(der) - n, (size_t)n, NULL, 0, secret_rng, NULL) == 0)
+		if (n > 0 &&
+			mbedtls_pk_parse_key(out, der + sizeof(der) - n, (size_t)n, NULL, 0,
+				secret_rng, NULL) == 0)
 			st = ST_OK;
 	} else {
 		n = mbedtls_pk_write_pubkey_der(&k->key, der, sizeof(der));

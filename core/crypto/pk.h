@@ -10,21 +10,28 @@ struct mbedtls_pk_context;
 
 enum pk_alg { PK_ALG_NONE, PK_RS256, PK_PS256, PK_ES256, PK_ES384, PK_ES512 };
 
-enum { PK_RSA_BITS_MIN = 2048, PK_RSA_BITS_MAX = 8192, PK_SIGNATURE_MAX = PK_RSA_BITS_MAX / 8, PK_ID_SIZE = 32 };
+enum {
+	PK_RSA_BITS_MIN = 2048,
+	PK_RSA_BITS_MAX = 8192,
+	PK_SIGNATURE_MAX = PK_RSA_BITS_MAX / 8,
+	PK_ID_SIZE = 32
+};
 
 /* "RS256", …; exact case. PK_ALG_NONE for all that is not in the list, among them "none" and every HMAC. */
 enum pk_alg pk_alg_of(struct slice name);
 const char *pk_alg_name(enum pk_alg alg); /* "" for PK_ALG_NONE */
 const char *pk_curve(enum pk_alg alg);    /* "P-256", …; NULL for RSA */
 size_t pk_curve_bytes(enum pk_alg alg);   /* of one coordinate; 0 for RSA */
-bool pk_alg_is_slow(enum pk_alg alg);     /* verification takes over a millisecond: belongs on the pool */
+bool pk_alg_is_slow(enum pk_alg alg); /* verification takes over a millisecond: belongs on the pool */
 
 /* A new private key: RS256 (2048 bits), ES256, ES384, ES512. Takes up to a second for RSA. */
 must_check enum st pk_generate(enum pk_alg alg, struct pk **out);
 /* Public keys from big-endian numbers. ST_BAD with a static text in *error. alg of an RSA key may be PK_ALG_NONE (the key
  * names none): it then verifies every RSA algorithm. */
-must_check enum st pk_import_rsa(enum pk_alg alg, struct slice n, struct slice e, struct pk **out, const char **error);
-must_check enum st pk_import_ec(enum pk_alg alg, struct slice x, struct slice y, struct pk **out, const char **error);
+must_check enum st pk_import_rsa(
+	enum pk_alg alg, struct slice n, struct slice e, struct pk **out, const char **error);
+must_check enum st pk_import_ec(
+	enum pk_alg alg, struct slice x, struct slice y, struct pk **out, const char **error);
 
 struct pk *pk_ref(struct pk *k);
 void pk_unref(struct pk *k); /* accepts NULL */
@@ -40,7 +47,8 @@ const unsigned char *pk_id(const struct pk *k);
 /* Appends the signature of message. ST_BAD when the key is public or does not fit. */
 must_check enum st pk_sign(struct pk *k, enum pk_alg alg, struct slice message, struct buf *signature);
 /* ST_OK: good. ST_BAD: everything else but ST_NOMEM. */
-must_check enum st pk_verify(struct pk *k, enum pk_alg alg, struct slice message, struct slice signature);
+must_check enum st pk_verify(
+	struct pk *k, enum pk_alg alg, struct slice message, struct slice signature);
 
 /* The public numbers, appended: modulus and exponent without leading zeros, or coordinates of the curve's width. */
 must_check enum st pk_public(const struct pk *k, struct buf *first, struct buf *second);

@@ -11,7 +11,14 @@
 
 #include "base/secret.h"
 
-enum { PEM_MAX = 16384, CONSTRAINTS_MAX = 8192, TAG_DNS = 0x82, TAG_IP = 0x87, TAG_PERMITTED = 0xa0, TAG_EXCLUDED = 0xa1 };
+enum {
+	PEM_MAX = 16384,
+	CONSTRAINTS_MAX = 8192,
+	TAG_DNS = 0x82,
+	TAG_IP = 0x87,
+	TAG_PERMITTED = 0xa0,
+	TAG_EXCLUDED = 0xa1
+};
 
 struct name {
 	bool is_address;
@@ -44,7 +51,8 @@ static bool is_host(struct slice s)
 		return false;
 	for (size_t i = 0; i < s.n; i++) {
 		unsigned char c = s.p[i];
-		bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+		bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+			(c >= '0' && c <= '9');
 		bool inner = i > 0 && i + 1 < s.n && (c == '-' || (c == '.' && s.p[i - 1] != '.'));
 
 		if (!letter && !inner && c != '_')
@@ -89,7 +97,8 @@ static enum st parse_names(struct work *w, const struct x509_request *request)
 
 		if (parse_name(request->names[i], &w->names[i]))
 			return wrong(w, "a name is neither a host name nor an address");
-		alt->type = w->names[i].is_address ? MBEDTLS_X509_SAN_IP_ADDRESS : MBEDTLS_X509_SAN_DNS_NAME;
+		alt->type = w->names[i].is_address ? MBEDTLS_X509_SAN_IP_ADDRESS
+						   : MBEDTLS_X509_SAN_DNS_NAME;
 		alt->san.unstructured_name.p = w->names[i].bytes;
 		alt->san.unstructured_name.len = w->names[i].n;
 		w->san[i].next = i + 1 < request->name_count ? &w->san[i + 1] : NULL;
@@ -100,7 +109,8 @@ static enum st parse_names(struct work *w, const struct x509_request *request)
 /* ---- Name constraints ---- */
 
 /* GeneralSubtree ::= SEQUENCE { base GeneralName } with minimum 0 left out. Written before what stands at *p. */
-static int write_subtree(unsigned char **p, unsigned char *start, int tag, const unsigned char *bytes, size_t n)
+static int write_subtree(
+	unsigned char **p, unsigned char *start, int tag, const unsigned char *bytes, size_t n)
 {
 	int ret;
 	size_t len = 0;
@@ -109,7 +119,8 @@ static int write_subtree(unsigned char **p, unsigned char *start, int tag, const
 	MBEDTLS_ASN1_CHK_ADD(len, mbedtls_asn1_write_len(p, start, len));
 	MBEDTLS_ASN1_CHK_ADD(len, mbedtls_asn1_write_tag(p, start, (unsigned char)tag));
 	MBEDTLS_ASN1_CHK_ADD(len, mbedtls_asn1_write_len(p, start, len));
-	MBEDTLS_ASN1_CHK_ADD(len, mbedtls_asn1_write_tag(p, start, MBEDTLS_ASN1_CONSTRUCTED | MBEDTLS_ASN1_SEQUENCE));
+	MBEDTLS_ASN1_CHK_ADD(len,
+		mbedtls_asn1_write_tag(p, start, MBEDTLS_ASN1_CONSTRUCTED | MBEDTLS_ASN1_SEQUENCE));
 	return (int)len;
 }
 
@@ -152,7 +163,8 @@ static int write_excluded(unsigned char **p, unsigned char *start, bool hosts, b
 	return len ? close_list(p, start, TAG_EXCLUDED, len) : 0;
 }
 
-static int write_constraints(unsigned char **p, unsigned char *start, const struct name *names, size_t count)
+static int write_constraints(
+	unsigned char **p, unsigned char *start, const struct name *names, size_t count)
 {
 	bool hosts = false, v4 = false, v6 = false;
 	int ret;
@@ -183,7 +195,7 @@ static enum st add_constraints(struct work *w, size_t count)
 	if (n < 0)
 		st = wrong(w, "the names are too long together");
 	else if (mbedtls_x509write_crt_set_extension(&w->cert, MBEDTLS_OID_NAME_CONSTRAINTS,
-						     MBEDTLS_OID_SIZE(MBEDTLS_OID_NAME_CONSTRAINTS), 0, p, (size_t)n) == 0)
+			 MBEDTLS_OID_SIZE(MBEDTLS_OID_NAME_CONSTRAINTS), 0, p, (size_t)n) == 0)
 		st = ST_OK;
 	free(start);
 	return st;
@@ -223,7 +235,9 @@ static enum st set_validity(struct work *w, int64_t not_before, int64_t not_afte
 	strftime(from, sizeof(from), "%Y%m%d%H%M%S", &tm);
 	gmtime_r(&b, &tm);
 	strftime(until, sizeof(until), "%Y%m%d%H%M%S", &tm);
-	return mbedtls_x509write_crt_set_validity(&w->cert, from, until) == 0 ? ST_OK : wrong(w, "the validity is wrong");
+	return mbedtls_x509write_crt_set_validity(&w->cert, from, until) == 0
+		? ST_OK
+		: wrong(w, "the validity is wrong");
 }
 
 static enum st set_serial(struct work *w, struct slice serial)
@@ -232,11 +246,13 @@ static enum st set_serial(struct work *w, struct slice serial)
 
 	if (serial.n == 0) {
 		random_bytes(bytes, sizeof(bytes));
-		bytes[0] = (bytes[0] & 0x7f) | 0x40; /* positive, and never shorter than the rest (RFC 5280 4.1.2.2) */
+		bytes[0] = (bytes[0] & 0x7f) |
+			0x40; /* positive, and never shorter than the rest (RFC 5280 4.1.2.2) */
 		serial = slice_of(bytes, sizeof(bytes));
 	}
 	/* set_serial_raw copies; its parameter is only not const. */
-	if (serial.n > 20 || mbedtls_x509write_crt_set_serial_raw(&w->cert, (unsigned char *)serial.p, serial.n) != 0)
+	if (serial.n > 20 ||
+		mbedtls_x509write_crt_set_serial_raw(&w->cert, (unsigned char *)serial.p, serial.n) != 0)
 		return wrong(w, "the serial number is longer than 20 bytes");
 	return ST_OK;
 }
@@ -253,7 +269,8 @@ static enum st set_subject(struct work *w, struct slice name, const char *otherw
 	for (size_t i = 0; i < name.n; i++) {
 		unsigned char c = name.p[i];
 		bool edge = i == 0 || i + 1 == name.n;
-		bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+		bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+			(c >= '0' && c <= '9');
 
 		if (!letter && !(c == ' ' && !edge) && c != '-' && c != '.' && c != '_')
 			return wrong(w, "the common name has a character that is not allowed");
@@ -291,7 +308,7 @@ static enum st set_keys(struct work *w, const struct pk *subject, const struct p
 	mbedtls_x509write_crt_set_subject_key(&w->cert, &w->subject_key);
 	mbedtls_x509write_crt_set_issuer_key(&w->cert, &w->issuer_key);
 	if (mbedtls_x509write_crt_set_subject_key_identifier(&w->cert) != 0 ||
-	    mbedtls_x509write_crt_set_authority_key_identifier(&w->cert) != 0)
+		mbedtls_x509write_crt_set_authority_key_identifier(&w->cert) != 0)
 		return ST_NOMEM;
 	return ST_OK;
 }
@@ -311,12 +328,14 @@ static enum st write_pem(struct work *w, struct buf *pem)
 static enum st set_ca_extensions(struct work *w, size_t name_count)
 {
 	if (mbedtls_x509write_crt_set_basic_constraints(&w->cert, 1, 0) != 0 ||
-	    mbedtls_x509write_crt_set_key_usage(&w->cert, MBEDTLS_X509_KU_KEY_CERT_SIGN | MBEDTLS_X509_KU_CRL_SIGN) != 0)
+		mbedtls_x509write_crt_set_key_usage(
+			&w->cert, MBEDTLS_X509_KU_KEY_CERT_SIGN | MBEDTLS_X509_KU_CRL_SIGN) != 0)
 		return ST_NOMEM;
 	return add_constraints(w, name_count);
 }
 
-enum st x509_make_ca(const struct pk *key, const struct x509_request *request, struct buf *pem, const char **error)
+enum st x509_make_ca(const struct pk *key, const struct x509_request *request, struct buf *pem,
+	const char **error)
 {
 	struct work w;
 	enum st st;
@@ -359,7 +378,7 @@ static enum st set_issuer(struct work *w, struct slice ca_pem)
 	if (mbedtls_pk_check_pair(&w->issuer.pk, &w->issuer_key, secret_rng, NULL) != 0)
 		return wrong(w, "the authority's key does not belong to its certificate");
 	if (mbedtls_x509_dn_gets(name, sizeof(name), &w->issuer.subject) < 0 ||
-	    mbedtls_x509write_crt_set_issuer_name(&w->cert, name) != 0)
+		mbedtls_x509write_crt_set_issuer_name(&w->cert, name) != 0)
 		return wrong(w, "the authority's name cannot be written");
 	return ST_OK;
 }
@@ -367,18 +386,19 @@ static enum st set_issuer(struct work *w, struct slice ca_pem)
 static enum st set_server_extensions(struct work *w)
 {
 	mbedtls_asn1_sequence usage = {{MBEDTLS_ASN1_OID, MBEDTLS_OID_SIZE(MBEDTLS_OID_SERVER_AUTH),
-					(unsigned char *)MBEDTLS_OID_SERVER_AUTH}, NULL};
+					       (unsigned char *)MBEDTLS_OID_SERVER_AUTH},
+		NULL};
 
 	if (mbedtls_x509write_crt_set_basic_constraints(&w->cert, 0, -1) != 0 ||
-	    mbedtls_x509write_crt_set_key_usage(&w->cert, MBEDTLS_X509_KU_DIGITAL_SIGNATURE) != 0 ||
-	    mbedtls_x509write_crt_set_ext_key_usage(&w->cert, &usage) != 0 ||
-	    mbedtls_x509write_crt_set_subject_alternative_name(&w->cert, w->san) != 0)
+		mbedtls_x509write_crt_set_key_usage(&w->cert, MBEDTLS_X509_KU_DIGITAL_SIGNATURE) != 0 ||
+		mbedtls_x509write_crt_set_ext_key_usage(&w->cert, &usage) != 0 ||
+		mbedtls_x509write_crt_set_subject_alternative_name(&w->cert, w->san) != 0)
 		return ST_NOMEM;
 	return ST_OK;
 }
 
-enum st x509_make_cert(struct slice ca_pem, const struct pk *ca_key, const struct pk *key, const struct x509_request *request,
-		       struct buf *pem, const char **error)
+enum st x509_make_cert(struct slice ca_pem, const struct pk *ca_key, const struct pk *key,
+	const struct x509_request *request, struct buf *pem, const char **error)
 {
 	struct work w;
 	enum st st;

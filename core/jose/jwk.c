@@ -39,7 +39,8 @@ static enum st named_alg(const struct json *jwk, enum pk_alg *alg, const char **
 }
 
 /* Decodes two members; both are present and strict base64url when this returns ST_OK. */
-static enum st two_numbers(const struct json *jwk, const char *const names[2], struct buf out[2], const char **error)
+static enum st two_numbers(
+	const struct json *jwk, const char *const names[2], struct buf out[2], const char **error)
 {
 	for (int i = 0; i < 2; i++) {
 		struct slice text = json_member_string(jwk, names[i]);
@@ -49,7 +50,8 @@ static enum st two_numbers(const struct json *jwk, const char *const names[2], s
 			return wrong(error, "a number of the key is missing or too long");
 		st = base64url_decode(text, &out[i]);
 		if (st)
-			return st == ST_BAD ? wrong(error, "a number of the key is not base64url") : st;
+			return st == ST_BAD ? wrong(error, "a number of the key is not base64url")
+					    : st;
 	}
 	return ST_OK;
 }
@@ -123,7 +125,8 @@ enum st jwk_import(const struct json *jwk, struct pk **out, const char **error)
 
 static bool add_member(struct buf *out, const char *name, const struct buf *number)
 {
-	return buf_printf(out, "\"%s\":\"", name) && !base64url_encode(buf_slice(number), out) && buf_add_u8(out, '"');
+	return buf_printf(out, "\"%s\":\"", name) && !base64url_encode(buf_slice(number), out) &&
+		buf_add_u8(out, '"');
 }
 
 /* The required members alone, in the order of their names and without white space: RFC 7638 3.2, without the braces. */
@@ -134,10 +137,12 @@ static enum st write_required(const struct pk *k, struct buf *out)
 	bool ok = false;
 
 	if (!st && pk_is_rsa(k))
-		ok = add_member(out, "e", &second) && buf_add_str(out, ",\"kty\":\"RSA\",") && add_member(out, "n", &first);
+		ok = add_member(out, "e", &second) && buf_add_str(out, ",\"kty\":\"RSA\",") &&
+			add_member(out, "n", &first);
 	else if (!st)
-		ok = buf_printf(out, "\"crv\":\"%s\",\"kty\":\"EC\",", pk_curve(pk_alg(k))) && add_member(out, "x", &first) &&
-		     buf_add_u8(out, ',') && add_member(out, "y", &second);
+		ok = buf_printf(out, "\"crv\":\"%s\",\"kty\":\"EC\",", pk_curve(pk_alg(k))) &&
+			add_member(out, "x", &first) && buf_add_u8(out, ',') &&
+			add_member(out, "y", &second);
 	buf_free(&first);
 	buf_free(&second);
 	if (!st && !ok)

@@ -134,7 +134,7 @@ enum st jws_sign(struct pk *k, enum pk_alg alg, struct buf *compact)
 
 struct jws_cache {
 	unsigned char entries[CACHE_ROWS][CACHE_WAYS][HASH_HMAC_SIZE]; /* all zero = empty */
-	unsigned char next[CACHE_ROWS];                                /* the way that is overwritten next */
+	unsigned char next[CACHE_ROWS]; /* the way that is overwritten next */
 };
 
 struct jws_cache *jws_cache_new(void)

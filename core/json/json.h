@@ -7,10 +7,19 @@
 
 struct json; /* one node; a root owns its tree */
 
-enum json_type { JSON_NULL, JSON_BOOLEAN, JSON_INTEGER, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
+enum json_type {
+	JSON_NULL,
+	JSON_BOOLEAN,
+	JSON_INTEGER,
+	JSON_NUMBER,
+	JSON_STRING,
+	JSON_ARRAY,
+	JSON_OBJECT
+};
 
 /* On ST_BAD *error (static text) and *offset say what is wrong and where. Integers outside ±2^53 are refused. */
-must_check enum st json_parse(struct slice text, struct json **root, const char **error, size_t *offset);
+must_check enum st json_parse(
+	struct slice text, struct json **root, const char **error, size_t *offset);
 /* The validator alone. */
 must_check enum st json_validate(struct slice text, const char **error, size_t *offset);
 void json_free(struct json *root);

@@ -132,8 +132,9 @@ static void sip_word(uint64_t v[4], uint64_t word)
 
 static uint64_t hash_name(const struct names *s, uint32_t object, struct slice raw)
 {
-	uint64_t v[4] = {s->key[0] ^ UINT64_C(0x736f6d6570736575), s->key[1] ^ UINT64_C(0x646f72616e646f6d),
-			 s->key[0] ^ UINT64_C(0x6c7967656e657261), s->key[1] ^ UINT64_C(0x7465646279746573)};
+	uint64_t v[4] = {s->key[0] ^ UINT64_C(0x736f6d6570736575),
+		s->key[1] ^ UINT64_C(0x646f72616e646f6d), s->key[0] ^ UINT64_C(0x6c7967656e657261),
+		s->key[1] ^ UINT64_C(0x7465646279746573)};
 	struct decoder d = {.left = raw};
 	uint64_t word = 0;
 	unsigned n = 0;

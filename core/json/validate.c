@@ -9,7 +9,14 @@
 enum { NUMBER_MAX = 60, INTEGER_DIGITS_MAX = 16 };
 #define INTEGER_MAX (INT64_C(1) << 53)
 
-enum expect { EXPECT_VALUE, EXPECT_FIRST_ITEM, EXPECT_FIRST_NAME, EXPECT_NAME, EXPECT_COLON, EXPECT_AFTER };
+enum expect {
+	EXPECT_VALUE,
+	EXPECT_FIRST_ITEM,
+	EXPECT_FIRST_NAME,
+	EXPECT_NAME,
+	EXPECT_COLON,
+	EXPECT_AFTER
+};
 
 struct checker {
 	struct slice text;
@@ -166,7 +173,8 @@ static enum st check_number(struct checker *c)
 		skip_digits(c);
 	}
 	/* "01" ends the number after "0", and the rest is then no separator. */
-	if (c->at - start > NUMBER_MAX || !in_range(slice_sub(c->text, start, c->at - start), integer)) {
+	if (c->at - start > NUMBER_MAX ||
+		!in_range(slice_sub(c->text, start, c->at - start), integer)) {
 		c->at = start;
 		return bad(c, "number out of range");
 	}

@@ -5,7 +5,8 @@ static void walk(const struct json *j, size_t *count)
 {
 	for (; j; j = json_next(j)) {
 		(*count)++;
-		if (json_type(j) == JSON_INTEGER && (json_integer(j) > INT64_C(1) << 53 || json_integer(j) < -(INT64_C(1) << 53)))
+		if (json_type(j) == JSON_INTEGER &&
+			(json_integer(j) > INT64_C(1) << 53 || json_integer(j) < -(INT64_C(1) << 53)))
 			abort();
 		walk(json_first(j), count);
 	}

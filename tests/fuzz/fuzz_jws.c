@@ -16,8 +16,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	if (st == ST_OK) {
 		/* Strict codecs: there is one spelling only, so writing it again gives the same text. */
-		if (j.alg == PK_ALG_NONE || jws_signing_input(buf_slice(&j.header), buf_slice(&j.payload), &again) ||
-		    !slice_eq(buf_slice(&again), j.signing_input))
+		if (j.alg == PK_ALG_NONE ||
+			jws_signing_input(buf_slice(&j.header), buf_slice(&j.payload), &again) ||
+			!slice_eq(buf_slice(&again), j.signing_input))
 			abort();
 	}
 	buf_free(&again);

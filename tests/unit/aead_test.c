@@ -33,8 +33,9 @@ static void hashes(void **state)
 	hash_bytes(HASH_SHA384, SLICE_LIT("abc"), d);
 	is_hex(d, 48, "cb00753f45a35e8bb5a03d699ac65007272c32ab0eded1631a8b605a43ff5bed8086072ba1e7cc2358baeca134c825a7");
 	hash_bytes(HASH_SHA512, SLICE_LIT(""), d);
-	is_hex(d, 64, "cf83e1357eefb8bdf1542850d66d8007d620e4050b5715dc83f4a921d36ce9ce"
-		      "47d0d13c5d85f2b0ff8318d2877eec2f63b931bd47417a81a538327af927da3e");
+	is_hex(d, 64,
+		"cf83e1357eefb8bdf1542850d66d8007d620e4050b5715dc83f4a921d36ce9ce"
+		"47d0d13c5d85f2b0ff8318d2877eec2f63b931bd47417a81a538327af927da3e");
 }
 
 /* RFC 4231, cases 2 and 6. */
@@ -46,7 +47,8 @@ static void hmac_of_short_and_long_keys(void **state)
 	hash_hmac_sha256(SLICE_LIT("Jefe"), SLICE_LIT("what do ya want for nothing?"), d);
 	is_hex(d, 32, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
 	memset(key, 0xaa, sizeof(key));
-	hash_hmac_sha256(slice_of(key, sizeof(key)), SLICE_LIT("Test Using Larger Than Block-Size Key - Hash Key First"), d);
+	hash_hmac_sha256(slice_of(key, sizeof(key)),
+		SLICE_LIT("Test Using Larger Than Block-Size Key - Hash Key First"), d);
 	is_hex(d, 32, "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
 }
 
@@ -61,7 +63,8 @@ static void derives_keys(void **state)
 		salt[i] = (unsigned char)i;
 	for (unsigned i = 0; i < sizeof(info); i++)
 		info[i] = (unsigned char)(0xf0 + i);
-	assert_int_equal(kdf_hkdf(slice_of(ikm, 22), slice_of(salt, 13), slice_of(info, 10), out), ST_OK);
+	assert_int_equal(
+		kdf_hkdf(slice_of(ikm, 22), slice_of(salt, 13), slice_of(info, 10), out), ST_OK);
 	is_hex(out, 32, "3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf");
 	assert_int_equal(kdf_pbkdf2(SLICE_LIT("passwd"), SLICE_LIT("salt"), 1, out), ST_OK);
 	is_hex(out, 32, "55ac046e56e3089fec1691c22544b605f94185216dde0465e68b9d57c20dacbc");

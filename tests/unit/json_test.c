@@ -21,9 +21,25 @@ static enum st check(const char *text)
 static void accepts_what_the_rfc_allows(void **state)
 {
 	static const char *const good[] = {
-		"null", " true ", "\t[\n]\r", "{}", "0", "-0", "1.0", "-0.5e+10", "1E5", "9007199254740992", "-9007199254740992",
-		"\"\"", "\"\\u00e9\\ud83d\\ude00\\\"\\\\\\/\\b\\f\\n\\r\\t\"", "\"\xc3\xa9\xf0\x9f\x98\x80\"", "[1,[2,[3]],{\"a\":{}}]",
-		"{\"a\":1,\"A\":2,\"\":3}", "{\"a\":{\"a\":{\"a\":1}},\"b\":{\"a\":1}}", "[{\"a\":1},{\"a\":1}]", "\"\x7f\"",
+		"null",
+		" true ",
+		"\t[\n]\r",
+		"{}",
+		"0",
+		"-0",
+		"1.0",
+		"-0.5e+10",
+		"1E5",
+		"9007199254740992",
+		"-9007199254740992",
+		"\"\"",
+		"\"\\u00e9\\ud83d\\ude00\\\"\\\\\\/\\b\\f\\n\\r\\t\"",
+		"\"\xc3\xa9\xf0\x9f\x98\x80\"",
+		"[1,[2,[3]],{\"a\":{}}]",
+		"{\"a\":1,\"A\":2,\"\":3}",
+		"{\"a\":{\"a\":{\"a\":1}},\"b\":{\"a\":1}}",
+		"[{\"a\":1},{\"a\":1}]",
+		"\"\x7f\"",
 		"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]",
 	};
 
@@ -36,13 +52,75 @@ static void accepts_what_the_rfc_allows(void **state)
 static void refuses_everything_else(void **state)
 {
 	static const char *const wrong[] = {
-		"", " ", "nul", "nullx", "True", "NaN", "Infinity", "-", "+1", "01", "-01", "1.", ".5", "1e", "1e+", "0x1", "1 2",
-		"9007199254740993", "-9007199254740993", "100000000000000000000", "1e999", "-1e400", "[", "]", "[1", "[1,", "[1,]",
-		"[,1]", "[1 2]", "{", "}", "{\"a\"", "{\"a\":", "{\"a\":1", "{\"a\":1,", "{\"a\":1,}", "{,}", "{a:1}", "{1:1}", "{\"a\" 1}",
-		"{\"a\":1 \"b\":2}", "[}", "{]", "\"", "\"\\\"", "\"\\x\"", "\"\\u12\"", "\"\\u12g4\"", "\"\\u0000\"", "\"\\ud800\"",
-		"\"\\udc00\"", "\"\\ud800\\u0041\"", "\"\\ud800x\"", "\"\n\"", "\"\x01\"", "\"\xff\"", "\"\xc0\x80\"", "\"\xed\xa0\x80\"",
-		"\xef\xbb\xbf{}", "{\"a\":1,\"a\":2}", "{\"a\":1,\"\\u0061\":2}", "{\"\xc3\xa9\":1,\"\\u00E9\":2}",
-		"{\"\\ud83d\\ude00\":1,\"\xf0\x9f\x98\x80\":2}", "{\"\":1,\"\":2}", "/**/1", "'a'", "[1]x", "{}{}", "1,",
+		"",
+		" ",
+		"nul",
+		"nullx",
+		"True",
+		"NaN",
+		"Infinity",
+		"-",
+		"+1",
+		"01",
+		"-01",
+		"1.",
+		".5",
+		"1e",
+		"1e+",
+		"0x1",
+		"1 2",
+		"9007199254740993",
+		"-9007199254740993",
+		"100000000000000000000",
+		"1e999",
+		"-1e400",
+		"[",
+		"]",
+		"[1",
+		"[1,",
+		"[1,]",
+		"[,1]",
+		"[1 2]",
+		"{",
+		"}",
+		"{\"a\"",
+		"{\"a\":",
+		"{\"a\":1",
+		"{\"a\":1,",
+		"{\"a\":1,}",
+		"{,}",
+		"{a:1}",
+		"{1:1}",
+		"{\"a\" 1}",
+		"{\"a\":1 \"b\":2}",
+		"[}",
+		"{]",
+		"\"",
+		"\"\\\"",
+		"\"\\x\"",
+		"\"\\u12\"",
+		"\"\\u12g4\"",
+		"\"\\u0000\"",
+		"\"\\ud800\"",
+		"\"\\udc00\"",
+		"\"\\ud800\\u0041\"",
+		"\"\\ud800x\"",
+		"\"\n\"",
+		"\"\x01\"",
+		"\"\xff\"",
+		"\"\xc0\x80\"",
+		"\"\xed\xa0\x80\"",
+		"\xef\xbb\xbf{}",
+		"{\"a\":1,\"a\":2}",
+		"{\"a\":1,\"\\u0061\":2}",
+		"{\"\xc3\xa9\":1,\"\\u00E9\":2}",
+		"{\"\\ud83d\\ude00\":1,\"\xf0\x9f\x98\x80\":2}",
+		"{\"\":1,\"\":2}",
+		"/**/1",
+		"'a'",
+		"[1]x",
+		"{}{}",
+		"1,",
 		"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]",
 		"0.00000000000000000000000000000000000000000000000000000000000000000001",
 	};
@@ -70,7 +148,8 @@ static void says_where_it_went_wrong(void **state)
 	size_t offset;
 
 	(void)state;
-	assert_int_equal(json_validate(SLICE_LIT("{\"a\":1,\"b\":2,\"a\":3}"), &error, &offset), ST_BAD);
+	assert_int_equal(
+		json_validate(SLICE_LIT("{\"a\":1,\"b\":2,\"a\":3}"), &error, &offset), ST_BAD);
 	assert_string_equal(error, "duplicate member name");
 	assert_int_equal(offset, 13);
 }
@@ -83,8 +162,11 @@ static void text_decides_integer_or_float(void **state)
 	const struct json *i;
 
 	(void)state;
-	assert_int_equal(json_parse(SLICE_LIT("[1,1.0,{\"a\":-0,\"b\":[1e2,9007199254740992]},\"x\\u0041\"]"), &root, &error, &offset),
-			 ST_OK);
+	assert_int_equal(
+		json_parse(
+			SLICE_LIT("[1,1.0,{\"a\":-0,\"b\":[1e2,9007199254740992]},\"x\\u0041\"]"),
+			&root, &error, &offset),
+		ST_OK);
 	i = json_first(root);
 	assert_int_equal(json_type(i), JSON_INTEGER);
 	i = json_next(i);
@@ -93,14 +175,16 @@ static void text_decides_integer_or_float(void **state)
 	assert_int_equal(json_type(json_member(i, "a")), JSON_INTEGER);
 	assert_null(json_member(i, "A"));
 	assert_int_equal(json_type(json_first(json_member(i, "b"))), JSON_NUMBER);
-	assert_true(json_integer(json_next(json_first(json_member(i, "b")))) == INT64_C(9007199254740992));
+	assert_true(json_integer(json_next(json_first(json_member(i, "b")))) ==
+		INT64_C(9007199254740992));
 	assert_true(slice_eq(json_string(json_next(i)), SLICE_LIT("xA")));
 	json_free(root);
 }
 
 static void writes_what_reads_back_the_same(void **state)
 {
-	static const double values[] = {0, 1, -1.5, 0.1, 1e300, 5e-324, 1.7976931348623157e308, 1.0 / 3, 123456789.123456789};
+	static const double values[] = {0, 1, -1.5, 0.1, 1e300, 5e-324, 1.7976931348623157e308,
+		1.0 / 3, 123456789.123456789};
 	struct buf out = {0};
 
 	(void)state;
@@ -113,7 +197,8 @@ static void writes_what_reads_back_the_same(void **state)
 	assert_int_equal(json_write_number(&out, 1.0 / 0.0), ST_BAD);
 	buf_clear(&out);
 	assert_int_equal(json_write_string(&out, SLICE_LIT("a\"\\\n\x01\x7f\xc3\xa9\0")), ST_OK);
-	assert_true(slice_eq(buf_slice(&out), SLICE_LIT("\"a\\\"\\\\\\n\\u0001\\u007f\xc3\xa9\\u0000\"")));
+	assert_true(slice_eq(
+		buf_slice(&out), SLICE_LIT("\"a\\\"\\\\\\n\\u0001\\u007f\xc3\xa9\\u0000\"")));
 	assert_int_equal(json_write_string(&out, SLICE_LIT("\xff")), ST_BAD);
 	buf_free(&out);
 }

@@ -35,7 +35,8 @@ static void rfc7638_thumbprint(void **state)
 	assert_int_equal(pk_alg(k), PK_RS256);
 	assert_int_equal(jwk_thumbprint(k, digest), ST_OK);
 	assert_int_equal(base64url_encode(slice_of(digest, sizeof(digest)), &text), ST_OK);
-	assert_true(slice_eq(buf_slice(&text), SLICE_LIT("NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs")));
+	assert_true(
+		slice_eq(buf_slice(&text), SLICE_LIT("NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs")));
 	buf_free(&text);
 	pk_unref(k);
 }
@@ -67,24 +68,40 @@ static void written_keys_read_back_as_the_same(void **state)
 static void refuses_other_keys(void **state)
 {
 	static const char *const wrong[] = {
-		"[]", "{}", "1", "{\"kty\":\"oct\",\"k\":\"AAAA\"}", "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"AAAA\"}",
+		"[]",
+		"{}",
+		"1",
+		"{\"kty\":\"oct\",\"k\":\"AAAA\"}",
+		"{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"AAAA\"}",
 		"{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"" P256_X "\"}",
 		"{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"" P256_X "\",\"y\":\"" P256_X "\"}",
 		"{\"kty\":\"EC\",\"crv\":\"P-384\",\"x\":\"" P256_X "\",\"y\":\"" P256_Y "\"}",
 		"{\"kty\":\"EC\",\"crv\":\"secp256k1\",\"x\":\"" P256_X "\",\"y\":\"" P256_Y "\"}",
-		"{\"kty\":\"EC\",\"crv\":\"P-256\",\"alg\":\"ES384\",\"x\":\"" P256_X "\",\"y\":\"" P256_Y "\"}",
-		"{\"kty\":\"EC\",\"crv\":\"P-256\",\"alg\":\"HS256\",\"x\":\"" P256_X "\",\"y\":\"" P256_Y "\"}",
-		"{\"kty\":\"EC\",\"crv\":\"P-256\",\"alg\":\"none\",\"x\":\"" P256_X "\",\"y\":\"" P256_Y "\"}",
-		"{\"kty\":\"EC\",\"crv\":\"P-256\",\"alg\":1,\"x\":\"" P256_X "\",\"y\":\"" P256_Y "\"}",
-		"{\"kty\":\"EC\",\"crv\":\"P-256\",\"use\":\"enc\",\"x\":\"" P256_X "\",\"y\":\"" P256_Y "\"}",
-		"{\"kty\":\"EC\",\"crv\":\"P-256\",\"use\":null,\"x\":\"" P256_X "\",\"y\":\"" P256_Y "\"}",
-		"{\"kty\":\"EC\",\"crv\":\"P-256\",\"key_ops\":[\"sign\"],\"x\":\"" P256_X "\",\"y\":\"" P256_Y "\"}",
-		"{\"kty\":\"EC\",\"crv\":\"P-256\",\"key_ops\":\"verify\",\"x\":\"" P256_X "\",\"y\":\"" P256_Y "\"}",
-		"{\"kty\":\"EC\",\"crv\":\"P-256\",\"d\":\"AA\",\"x\":\"" P256_X "\",\"y\":\"" P256_Y "\"}",
+		"{\"kty\":\"EC\",\"crv\":\"P-256\",\"alg\":\"ES384\",\"x\":\"" P256_X
+		"\",\"y\":\"" P256_Y "\"}",
+		"{\"kty\":\"EC\",\"crv\":\"P-256\",\"alg\":\"HS256\",\"x\":\"" P256_X
+		"\",\"y\":\"" P256_Y "\"}",
+		"{\"kty\":\"EC\",\"crv\":\"P-256\",\"alg\":\"none\",\"x\":\"" P256_X
+		"\",\"y\":\"" P256_Y "\"}",
+		"{\"kty\":\"EC\",\"crv\":\"P-256\",\"alg\":1,\"x\":\"" P256_X "\",\"y\":\"" P256_Y
+		"\"}",
+		"{\"kty\":\"EC\",\"crv\":\"P-256\",\"use\":\"enc\",\"x\":\"" P256_X
+		"\",\"y\":\"" P256_Y "\"}",
+		"{\"kty\":\"EC\",\"crv\":\"P-256\",\"use\":null,\"x\":\"" P256_X
+		"\",\"y\":\"" P256_Y "\"}",
+		"{\"kty\":\"EC\",\"crv\":\"P-256\",\"key_ops\":[\"sign\"],\"x\":\"" P256_X
+		"\",\"y\":\"" P256_Y "\"}",
+		"{\"kty\":\"EC\",\"crv\":\"P-256\",\"key_ops\":\"verify\",\"x\":\"" P256_X
+		"\",\"y\":\"" P256_Y "\"}",
+		"{\"kty\":\"EC\",\"crv\":\"P-256\",\"d\":\"AA\",\"x\":\"" P256_X
+		"\",\"y\":\"" P256_Y "\"}",
 		"{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"" P256_X "=\",\"y\":\"" P256_Y "\"}",
 		"{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"A" P256_X "\",\"y\":\"" P256_Y "\"}",
-		"{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":1,\"y\":2}", "{\"kty\":\"RSA\",\"n\":\"AQAB\",\"e\":\"AQAB\"}",
-		"{\"kty\":\"RSA\"}", rsa1024_jwk, rsa_e3_jwk,
+		"{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":1,\"y\":2}",
+		"{\"kty\":\"RSA\",\"n\":\"AQAB\",\"e\":\"AQAB\"}",
+		"{\"kty\":\"RSA\"}",
+		rsa1024_jwk,
+		rsa_e3_jwk,
 	};
 	struct pk *k;
 
@@ -92,8 +109,12 @@ static void refuses_other_keys(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(wrong); i++)
 		if (import(wrong[i], &k) != ST_BAD)
 			fail_msg("accepted: %s", wrong[i]);
-	assert_int_equal(import("{\"kty\":\"EC\",\"crv\":\"P-256\",\"use\":\"sig\",\"key_ops\":[\"verify\"],\"kid\":\"../../x\",\"alg\":\"ES256\","
-				"\"x\":\"" P256_X "\",\"y\":\"" P256_Y "\",\"x5u\":\"http://localhost/\"}", &k), ST_OK);
+	assert_int_equal(
+		import("{\"kty\":\"EC\",\"crv\":\"P-256\",\"use\":\"sig\",\"key_ops\":[\"verify\"],"
+		       "\"kid\":\"../../x\",\"alg\":\"ES256\","
+		       "\"x\":\"" P256_X "\",\"y\":\"" P256_Y "\",\"x5u\":\"http://localhost/\"}",
+			&k),
+		ST_OK);
 	pk_unref(k);
 }
 

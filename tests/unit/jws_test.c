@@ -41,8 +41,8 @@ static enum st check(struct slice compact, struct pk *k)
 
 static void tokens_of_others_verify(void **state)
 {
-	static const char *const pairs[][2] = {{rsa_jwk, rs256_token}, {rsa_jwk, ps256_token}, {es256_jwk, es256_token},
-					       {es384_jwk, es384_token}, {es512_jwk, es512_token}};
+	static const char *const pairs[][2] = {{rsa_jwk, rs256_token}, {rsa_jwk, ps256_token},
+		{es256_jwk, es256_token}, {es384_jwk, es384_token}, {es512_jwk, es512_token}};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(pairs); i++) {
@@ -100,11 +100,30 @@ static enum st signed_with_header(struct pk *k, const char *header)
 static void headers_choose_nothing(void **state)
 {
 	static const char *const wrong[] = {
-		"{}", "[]", "null", "\"ES256\"", "{\"alg\":\"none\"}", "{\"alg\":\"None\"}", "{\"alg\":\"nOnE\"}", "{\"alg\":\"\"}", "{\"alg\":null}",
-		"{\"alg\":[\"ES256\"]}", "{\"alg\":\"HS256\"}", "{\"alg\":\"RS256\"}", "{\"alg\":\"ES384\"}", "{\"alg\":\"es256\"}",
-		"{\"alg\":\"ES256\",\"crit\":[\"exp\"]}", "{\"alg\":\"ES256\",\"crit\":[]}", "{\"alg\":\"ES256\",\"b64\":false}",
-		"{\"alg\":\"ES256\",\"zip\":\"DEF\"}", "{\"alg\":\"ES256\",\"enc\":\"A128GCM\"}", "{\"alg\":\"ES256\",\"alg\":\"ES256\"}",
-		"{\"alg\":\"none\",\"\\u0061lg\":\"ES256\"}", "{\"alg\":\"ES256\"} ,", "{\"alg\":\"ES256\",}", "{\"alg\":\"ES256\"\\u0000}",
+		"{}",
+		"[]",
+		"null",
+		"\"ES256\"",
+		"{\"alg\":\"none\"}",
+		"{\"alg\":\"None\"}",
+		"{\"alg\":\"nOnE\"}",
+		"{\"alg\":\"\"}",
+		"{\"alg\":null}",
+		"{\"alg\":[\"ES256\"]}",
+		"{\"alg\":\"HS256\"}",
+		"{\"alg\":\"RS256\"}",
+		"{\"alg\":\"ES384\"}",
+		"{\"alg\":\"es256\"}",
+		"{\"alg\":\"ES256\",\"crit\":[\"exp\"]}",
+		"{\"alg\":\"ES256\",\"crit\":[]}",
+		"{\"alg\":\"ES256\",\"b64\":false}",
+		"{\"alg\":\"ES256\",\"zip\":\"DEF\"}",
+		"{\"alg\":\"ES256\",\"enc\":\"A128GCM\"}",
+		"{\"alg\":\"ES256\",\"alg\":\"ES256\"}",
+		"{\"alg\":\"none\",\"\\u0061lg\":\"ES256\"}",
+		"{\"alg\":\"ES256\"} ,",
+		"{\"alg\":\"ES256\",}",
+		"{\"alg\":\"ES256\"\\u0000}",
 	};
 	struct pk *k;
 
@@ -114,17 +133,35 @@ static void headers_choose_nothing(void **state)
 		if (signed_with_header(k, wrong[i]) != ST_BAD)
 			fail_msg("accepted: %s", wrong[i]);
 	assert_int_equal(signed_with_header(k, "{\"alg\":\"ES256\"}"), ST_OK);
-	assert_int_equal(signed_with_header(k, "{\"alg\":\"ES256\",\"kid\":\"' OR 1=1 --\",\"jku\":\"http://localhost/\",\"jwk\":{},\"x5u\":\"x\"}"),
-			 ST_OK); /* ignored, and no harm done: the key is the caller's */
+	assert_int_equal(
+		signed_with_header(
+			k, "{\"alg\":\"ES256\",\"kid\":\"' OR 1=1 --\",\"jku\":\"http://localhost/\",\"jwk\":{},\"x5u\":\"x\"}"),
+		ST_OK); /* ignored, and no harm done: the key is the caller's */
 	pk_unref(k);
 }
 
 static void the_shape_is_strict(void **state)
 {
 	static const char *const wrong[] = {
-		"", ".", "..", "...", "a.b", "a.b.c", "....", "e30.e30.", "e30..AA", ".e30.AA", "eyJhbGciOiJub25lIn0.e30.", "e30.e30.AA.AA.AA",
-		"eyJhbGciOiJFUzI1NiJ9.e30=.AAAA", "eyJhbGciOiJFUzI1NiJ9.e30.AA==", "eyJhbGciOiJFUzI1NiJ9.e3 0.AAAA",
-		"eyJhbGciOiJFUzI1NiJ9.e30.AB", " eyJhbGciOiJFUzI1NiJ9.e30.AAAA", "eyJhbGciOiJFUzI1NiJ9.e30.AAAA\n", "eyJhbGciOiJFUzI1NiJ9.e30.+/AA",
+		"",
+		".",
+		"..",
+		"...",
+		"a.b",
+		"a.b.c",
+		"....",
+		"e30.e30.",
+		"e30..AA",
+		".e30.AA",
+		"eyJhbGciOiJub25lIn0.e30.",
+		"e30.e30.AA.AA.AA",
+		"eyJhbGciOiJFUzI1NiJ9.e30=.AAAA",
+		"eyJhbGciOiJFUzI1NiJ9.e30.AA==",
+		"eyJhbGciOiJFUzI1NiJ9.e3 0.AAAA",
+		"eyJhbGciOiJFUzI1NiJ9.e30.AB",
+		" eyJhbGciOiJFUzI1NiJ9.e30.AAAA",
+		"eyJhbGciOiJFUzI1NiJ9.e30.AAAA\n",
+		"eyJhbGciOiJFUzI1NiJ9.e30.+/AA",
 	};
 	struct pk *k = key_of(es256_jwk);
 	struct buf big = {0};
@@ -147,7 +184,8 @@ static void the_payload_may_be_empty(void **state)
 
 	(void)state;
 	assert_int_equal(pk_generate(PK_ES256, &k), ST_OK);
-	assert_int_equal(jws_signing_input(SLICE_LIT("{\"alg\":\"ES256\"}"), slice_of(NULL, 0), &t), ST_OK);
+	assert_int_equal(
+		jws_signing_input(SLICE_LIT("{\"alg\":\"ES256\"}"), slice_of(NULL, 0), &t), ST_OK);
 	assert_int_equal(jws_sign(k, PK_ES256, &t), ST_OK);
 	assert_int_equal(check(buf_slice(&t), k), ST_OK);
 	buf_free(&t);

@@ -99,8 +99,9 @@ static void a_key_serves_its_own_algorithm_only(void **state)
 
 static void zero_and_overlarge_ecdsa_numbers_are_refused(void **state)
 {
-	static const unsigned char order[] = {0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xbc, 0xe6,
-					      0xfa, 0xad, 0xa7, 0x17, 0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51};
+	static const unsigned char order[] = {0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0xff, 0xff, 0xff,
+		0xff, 0xff, 0xff, 0xff, 0xff, 0xbc, 0xe6, 0xfa, 0xad, 0xa7, 0x17, 0x9e, 0x84, 0xf3,
+		0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51};
 	struct pk *k = generate(PK_ES256);
 	unsigned char s[64] = {0};
 
@@ -122,19 +123,30 @@ static void wrong_public_numbers_are_refused(void **state)
 
 	(void)state;
 	memset(n, 0xff, sizeof(n));
-	assert_int_equal(pk_import_rsa(PK_RS256, slice_of(n, 255), SLICE_LIT("\1\0\1"), &k, &error), ST_BAD);
-	assert_int_equal(pk_import_rsa(PK_RS256, slice_of(n, sizeof(n)), SLICE_LIT("\1\0\1"), &k, &error), ST_BAD);
-	assert_int_equal(pk_import_rsa(PK_RS256, slice_of(n, 256), SLICE_LIT("\3"), &k, &error), ST_BAD);
-	assert_int_equal(pk_import_rsa(PK_RS256, slice_of(n, 256), SLICE_LIT("\1\0\2"), &k, &error), ST_BAD);
-	assert_int_equal(pk_import_rsa(PK_RS256, slice_of(n, 256), SLICE_LIT("\1\0\0\0\1"), &k, &error), ST_BAD);
-	assert_int_equal(pk_import_rsa(PK_RS256, slice_of(n, 256), SLICE_LIT("\0\1\0\1"), &k, &error), ST_BAD);
-	assert_int_equal(pk_import_rsa(PK_RS256, slice_of(NULL, 0), slice_of(NULL, 0), &k, &error), ST_BAD);
-	assert_int_equal(pk_import_rsa(PK_ES256, slice_of(n, 256), SLICE_LIT("\1\0\1"), &k, &error), ST_BAD);
+	assert_int_equal(
+		pk_import_rsa(PK_RS256, slice_of(n, 255), SLICE_LIT("\1\0\1"), &k, &error), ST_BAD);
+	assert_int_equal(
+		pk_import_rsa(PK_RS256, slice_of(n, sizeof(n)), SLICE_LIT("\1\0\1"), &k, &error),
+		ST_BAD);
+	assert_int_equal(
+		pk_import_rsa(PK_RS256, slice_of(n, 256), SLICE_LIT("\3"), &k, &error), ST_BAD);
+	assert_int_equal(
+		pk_import_rsa(PK_RS256, slice_of(n, 256), SLICE_LIT("\1\0\2"), &k, &error), ST_BAD);
+	assert_int_equal(
+		pk_import_rsa(PK_RS256, slice_of(n, 256), SLICE_LIT("\1\0\0\0\1"), &k, &error), ST_BAD);
+	assert_int_equal(
+		pk_import_rsa(PK_RS256, slice_of(n, 256), SLICE_LIT("\0\1\0\1"), &k, &error), ST_BAD);
+	assert_int_equal(
+		pk_import_rsa(PK_RS256, slice_of(NULL, 0), slice_of(NULL, 0), &k, &error), ST_BAD);
+	assert_int_equal(
+		pk_import_rsa(PK_ES256, slice_of(n, 256), SLICE_LIT("\1\0\1"), &k, &error), ST_BAD);
 	n[0] = 0x7f; /* 2047 bits */
-	assert_int_equal(pk_import_rsa(PK_RS256, slice_of(n, 256), SLICE_LIT("\1\0\1"), &k, &error), ST_BAD);
+	assert_int_equal(
+		pk_import_rsa(PK_RS256, slice_of(n, 256), SLICE_LIT("\1\0\1"), &k, &error), ST_BAD);
 	n[0] = 0xff;
 	n[255] = 0xfe; /* even */
-	assert_int_equal(pk_import_rsa(PK_RS256, slice_of(n, 256), SLICE_LIT("\1\0\1"), &k, &error), ST_BAD);
+	assert_int_equal(
+		pk_import_rsa(PK_RS256, slice_of(n, 256), SLICE_LIT("\1\0\1"), &k, &error), ST_BAD);
 	assert_int_equal(pk_import_ec(PK_ES256, slice_of(x, 32), slice_of(y, 32), &k, &error), ST_BAD);
 	assert_int_equal(pk_import_ec(PK_ES512, slice_of(x, 66), slice_of(y, 66), &k, &error), ST_BAD);
 	assert_int_equal(pk_import_ec(PK_ES256, slice_of(x, 31), slice_of(y, 32), &k, &error), ST_BAD);
@@ -165,7 +177,9 @@ static void stored_bytes_bring_the_key_back(void **state)
 		assert_int_equal(pk_private_pem(k, &pem), ST_OK);
 		assert_true(slice_has_prefix(buf_slice(&pem), SLICE_LIT("-----BEGIN ")));
 		assert_int_equal(pem.p[pem.n], 0);
-		bytes.p[1] = (unsigned char)(algs[i] == PK_ES256 ? PK_ES384 : PK_ES256); /* another algorithm than the key's */
+		bytes.p[1] = (unsigned char)(algs[i] == PK_ES256
+				? PK_ES384
+				: PK_ES256); /* another algorithm than the key's */
 		assert_int_equal(pk_from_private_bytes(buf_slice(&bytes), &back), ST_BAD);
 		assert_int_equal(pk_from_private_bytes(slice_of(bytes.p, 1), &back), ST_BAD);
 		buf_wipe(&bytes);
@@ -185,7 +199,8 @@ static void *sign_many(void *arg)
 
 	for (int i = 0; i < 5; i++) {
 		buf_clear(&s);
-		good += pk_sign(k, pk_alg(k), message, &s) == ST_OK && pk_verify(k, pk_alg(k), message, buf_slice(&s)) == ST_OK;
+		good += pk_sign(k, pk_alg(k), message, &s) == ST_OK &&
+			pk_verify(k, pk_alg(k), message, buf_slice(&s)) == ST_OK;
 	}
 	buf_free(&s);
 	return (void *)good;

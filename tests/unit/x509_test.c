@@ -37,8 +37,10 @@ static int run(const char *format, ...)
 
 static struct x509_request request_for(const struct slice *names, size_t count)
 {
-	return (struct x509_request){.names = names, .name_count = count, .not_before = time(NULL) - 60,
-				     .not_after = time(NULL) + 365 * 86400};
+	return (struct x509_request){.names = names,
+		.name_count = count,
+		.not_before = time(NULL) - 60,
+		.not_after = time(NULL) + 365 * 86400};
 }
 
 static struct pk *generate(enum pk_alg alg)
@@ -49,7 +51,8 @@ static struct pk *generate(enum pk_alg alg)
 	return k;
 }
 
-static void make_leaf(const struct buf *ca, const struct pk *ca_key, const struct slice *names, size_t count, const char *file)
+static void make_leaf(const struct buf *ca, const struct pk *ca_key, const struct slice *names,
+	size_t count, const char *file)
 {
 	struct x509_request r = request_for(names, count);
 	struct pk *key = generate(PK_ES256);
@@ -67,11 +70,12 @@ static void make_leaf(const struct buf *ca, const struct pk *ca_key, const struc
 	pk_unref(key);
 }
 
-static const struct slice ca_names[] = {{(const unsigned char *)"login.example.org", 17}, {(const unsigned char *)"localhost", 9},
-					{(const unsigned char *)"127.0.0.1", 9}, {(const unsigned char *)"::1", 3},
-					{(const unsigned char *)"*.apps.example.org", 18}};
+static const struct slice ca_names[] = {{(const unsigned char *)"login.example.org", 17},
+	{(const unsigned char *)"localhost", 9}, {(const unsigned char *)"127.0.0.1", 9},
+	{(const unsigned char *)"::1", 3}, {(const unsigned char *)"*.apps.example.org", 18}};
 
-static void make_authority(const struct pk *key, const struct slice *names, size_t count, struct buf *pem, const char *file)
+static void make_authority(const struct pk *key, const struct slice *names, size_t count,
+	struct buf *pem, const char *file)
 {
 	struct x509_request r = request_for(names, count);
 	const char *error = NULL;
@@ -82,8 +86,9 @@ static void make_authority(const struct pk *key, const struct slice *names, size
 
 static void openssl_accepts_what_is_permitted(void **state)
 {
-	static const struct slice inside[] = {{(const unsigned char *)"login.example.org", 17}, {(const unsigned char *)"localhost", 9},
-					      {(const unsigned char *)"127.0.0.1", 9}, {(const unsigned char *)"::1", 3}};
+	static const struct slice inside[] = {{(const unsigned char *)"login.example.org", 17},
+		{(const unsigned char *)"localhost", 9}, {(const unsigned char *)"127.0.0.1", 9},
+		{(const unsigned char *)"::1", 3}};
 	static const struct slice foreign[] = {{(const unsigned char *)"bank.example.com", 16}};
 	static const struct slice foreign_address[] = {{(const unsigned char *)"10.0.0.1", 8}};
 	static const struct slice foreign_v6[] = {{(const unsigned char *)"2001:db8::1", 11}};
@@ -98,18 +103,32 @@ static void openssl_accepts_what_is_permitted(void **state)
 	make_leaf(&ca, key, foreign_v6, 1, "foreign_v6.pem");
 	if (run("openssl version") != 0)
 		skip();
-	assert_int_equal(run("openssl verify -x509_strict -CAfile ca.pem -purpose sslserver -verify_hostname login.example.org leaf.pem"), 0);
-	assert_int_equal(run("openssl verify -x509_strict -CAfile ca.pem -purpose sslserver -verify_ip 127.0.0.1 leaf.pem"), 0);
-	assert_int_equal(run("openssl verify -x509_strict -CAfile ca.pem -purpose sslserver -verify_ip ::1 leaf.pem"), 0);
-	assert_int_not_equal(run("openssl verify -CAfile ca.pem -verify_hostname other.example.org leaf.pem"), 0);
+	assert_int_equal(run("openssl verify -x509_strict -CAfile ca.pem -purpose sslserver "
+			     "-verify_hostname login.example.org leaf.pem"),
+		0);
+	assert_int_equal(run("openssl verify -x509_strict -CAfile ca.pem -purpose sslserver "
+			     "-verify_ip 127.0.0.1 leaf.pem"),
+		0);
+	assert_int_equal(run("openssl verify -x509_strict -CAfile ca.pem -purpose sslserver "
+			     "-verify_ip ::1 leaf.pem"),
+		0);
+	assert_int_not_equal(
+		run("openssl verify -CAfile ca.pem -verify_hostname other.example.org leaf.pem"), 0);
 	assert_int_not_equal(run("openssl verify -CAfile ca.pem foreign.pem"), 0);
 	assert_int_not_equal(run("openssl verify -CAfile ca.pem foreign_address.pem"), 0);
 	assert_int_not_equal(run("openssl verify -CAfile ca.pem foreign_v6.pem"), 0);
-	assert_int_equal(run("openssl x509 -in ca.pem -noout -text >text && grep -q 'Permitted' text && grep -q 'CA:TRUE, pathlen:0' text && "
-			     "grep -q 'Certificate Sign' text && grep -q 'DNS:apps.example.org' text && ! grep -q 'Name Constraints: critical' text"), 0);
-	assert_int_equal(run("openssl x509 -in leaf.pem -noout -text >text && grep -q 'CA:FALSE' text && grep -q 'Digital Signature' text && "
-			     "grep -q 'TLS Web Server Authentication' text && grep -q 'IP Address:127.0.0.1' text && "
-			     "grep -q 'Authority Key Identifier' text && grep -q 'Subject Key Identifier' text"), 0);
+	assert_int_equal(run("openssl x509 -in ca.pem -noout -text >text && grep -q 'Permitted' "
+			     "text && grep -q 'CA:TRUE, pathlen:0' text && "
+			     "grep -q 'Certificate Sign' text && grep -q 'DNS:apps.example.org' "
+			     "text && ! grep -q 'Name Constraints: critical' text"),
+		0);
+	assert_int_equal(run("openssl x509 -in leaf.pem -noout -text >text && grep -q 'CA:FALSE' "
+			     "text && grep -q 'Digital Signature' text && "
+			     "grep -q 'TLS Web Server Authentication' text && grep -q 'IP "
+			     "Address:127.0.0.1' text && "
+			     "grep -q 'Authority Key Identifier' text && grep -q 'Subject Key "
+			     "Identifier' text"),
+		0);
 	buf_free(&ca);
 	pk_unref(key);
 }
@@ -143,9 +162,13 @@ static void node_trusts_a_server_with_it(void **state)
 {
 	static const char script[] =
 		"const tls=require('tls'),fs=require('fs');"
-		"const s=tls.createServer({cert:fs.readFileSync('leaf.pem'),key:fs.readFileSync('leaf.pem.key')},c=>c.end());"
-		"s.listen(0,'127.0.0.1',()=>{const c=tls.connect({port:s.address().port,host:'127.0.0.1',servername:'localhost',"
-		"ca:fs.readFileSync('ca.pem')},()=>process.exit(c.authorized?0:1));c.on('error',e=>{console.log(e);process.exit(1)})});";
+		"const "
+		"s=tls.createServer({cert:fs.readFileSync('leaf.pem'),key:fs.readFileSync('leaf."
+		"pem.key')},c=>c.end());"
+		"s.listen(0,'127.0.0.1',()=>{const "
+		"c=tls.connect({port:s.address().port,host:'127.0.0.1',servername:'localhost',"
+		"ca:fs.readFileSync('ca.pem')},()=>process.exit(c.authorized?0:1));c.on('error',e=>"
+		"{console.log(e);process.exit(1)})});";
 	struct buf text = {0};
 
 	(void)state;
@@ -159,9 +182,10 @@ static void node_trusts_a_server_with_it(void **state)
 
 static void refuses_wrong_requests(void **state)
 {
-	static const struct slice wrong[] = {{(const unsigned char *)"a b", 3}, {(const unsigned char *)"", 0},
-					     {(const unsigned char *)"-a", 2}, {(const unsigned char *)"a..b", 4},
-					     {(const unsigned char *)"a\0b", 3}, {(const unsigned char *)"http://x", 8}};
+	static const struct slice wrong[] = {{(const unsigned char *)"a b", 3},
+		{(const unsigned char *)"", 0}, {(const unsigned char *)"-a", 2},
+		{(const unsigned char *)"a..b", 4}, {(const unsigned char *)"a\0b", 3},
+		{(const unsigned char *)"http://x", 8}};
 	struct pk *key = generate(PK_ES256), *other = generate(PK_ES256);
 	struct x509_request r;
 	struct buf pem = {0}, ca = {0};
