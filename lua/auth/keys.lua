@@ -175,7 +175,7 @@ function keys.rotate(alg, at_once)
 	end
 	-- One that was published together with the first signing key was in every key set ever fetched.
 	local age = time.now() - coming.created_at
-	if age < keys.PUBLISHED_FIRST and coming.created_at > active.created_at + 60 and not at_once then
+	if age < keys.PUBLISHED_FIRST and in_state(alg, "retired") and not at_once then
 		return nil, ("the next %s key has been published for %d s only; wait %d s or say --now"):format(
 			alg, age, keys.PUBLISHED_FIRST - age)
 	end
