@@ -23,6 +23,9 @@ data = "/var/lib/tidelock"
 -- The cost of one password check (argon2id).
 -- password = { memory_kib = 7168, passes = 5 }
 
+-- How many connections at once, in all and from one address.
+-- connections = { total = 1000, per_address = 100 }
+
 -- Permissions: "everything", "manage_users", "read_directory".
 group "admins" { permissions = { "everything" } }
 group "staff" {}

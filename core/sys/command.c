@@ -58,7 +58,7 @@ static bool set_config(struct options *o, const char *path)
 	return *path && n > 0 && (size_t)n < sizeof(o->config);
 }
 
-/* The value of an option that needs one: "-cFILE", "-c FILE", "--lua=DIR", "--lua DIR". NULL when it is another option. */
+/* The value of an option that needs one: "-c FILE", "--lua DIR", "--lua=DIR". NULL when it is another option. */
 static const char *option_value(const char *name, int *i, int argc, char **argv)
 {
 	size_t n = strlen(name);
@@ -69,7 +69,7 @@ static const char *option_value(const char *name, int *i, int argc, char **argv)
 	if (word[n] == '=')
 		return word + n + 1;
 	if (word[n])
-		return name[1] != '-' ? word + n : NULL;
+		return NULL;
 	return *i + 1 < argc ? argv[++*i] : "";
 }
 

@@ -134,6 +134,7 @@ static enum st parse_master(struct config *config)
 	} texts[] = {
 		{"data=", &config->data},   {"run_as=", &config->run_as},         {"certificate=", &config->certificate},
 		{"key=", &config->key},     {"public_url=", &config->public_url}, {"banner=", &config->banner},
+		{"connections=", &config->connections},
 	};
 	struct slice rest = buf_slice(&config->raw);
 

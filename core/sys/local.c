@@ -133,7 +133,7 @@ static enum st open_data(const struct config *config, int *lock, const char **da
 	enum st st = privileges_prepare(config->data, config->run_as, &local.identity, local.error, sizeof(local.error));
 	if (st)
 		return st;
-	*lock = data_lock(config->data, local.error, sizeof(local.error));
+	*lock = data_lock(config->data, &local.identity, local.error, sizeof(local.error));
 	return *lock < 0 ? ST_IO : ST_OK;
 }
 

@@ -85,6 +85,7 @@ static enum st generation_bundle(struct master *m, struct generation *g, char *e
 	snprintf(identity, sizeof(identity), "%u:%u", (unsigned)m->identity.uid, (unsigned)m->identity.gid);
 	if ((st = bundle_add(&bundle, "config", buf_slice(&g->config.wire))) ||
 	    (st = bundle_add(&bundle, "data", slice_str(g->config.data))) ||
+	    (st = bundle_add(&bundle, "connections", slice_str(g->config.connections))) ||
 	    (st = bundle_add(&bundle, "identity", slice_str(identity))))
 		goto out;
 	if (*g->config.certificate && ((st = add_pem(&bundle, "certificate", g->config.certificate, error)) ||
@@ -250,16 +251,13 @@ static void reload_begin(struct master *m)
 /* The configuration was evaluated: binds what is new and hands all of it to the worker. */
 static enum st reload_prepare(struct master *m, char *error)
 {
-	struct identity id = m->identity;
 	enum st st;
 
 	if (strcmp(m->next.config.data, m->now.config.data)) {
 		snprintf(error, ERROR_SIZE, "`data` cannot change while the broker runs");
 		return ST_BAD;
 	}
-	if (strcmp(m->next.config.run_as, m->now.config.run_as) &&
-	    (privileges_prepare(m->next.config.data, m->next.config.run_as, &id, error, ERROR_SIZE) ||
-	     id.uid != m->identity.uid)) {
+	if (strcmp(m->next.config.run_as, m->now.config.run_as)) {
 		snprintf(error, ERROR_SIZE, "`run_as` cannot change while the broker runs");
 		return ST_BAD;
 	}
@@ -564,7 +562,7 @@ static enum st open_first(struct master *m, char *error)
 	buf_free(&errors);
 	if ((st = privileges_prepare(config->data, config->run_as, &m->identity, error, ERROR_SIZE)))
 		return st;
-	if ((m->lock = data_lock(config->data, error, ERROR_SIZE)) < 0)
+	if ((m->lock = data_lock(config->data, &m->identity, error, ERROR_SIZE)) < 0)
 		return ST_IO;
 	if ((st = listeners_open(config, NULL, &m->now.listeners, error, ERROR_SIZE)))
 		return st;

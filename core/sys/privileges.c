@@ -157,7 +157,7 @@ enum st privileges_drop(const struct identity *id)
 	return drop_capabilities() ? ST_IO : ST_OK;
 }
 
-int data_lock(const char *data, char *error, size_t error_size)
+int data_lock(const char *data, const struct identity *id, char *error, size_t error_size)
 {
 	char path[4200], holder[32] = "";
 
@@ -177,8 +177,10 @@ int data_lock(const char *data, char *error, size_t error_size)
 		return -1;
 	}
 	int n = snprintf(holder, sizeof(holder), "%d\n", (int)getpid());
-	if (ftruncate(fd, 0) || pwrite(fd, holder, (size_t)n, 0) != n) {
-		/* Only the message of a second one would miss the number. */
+	if ((geteuid() == 0 && fchown(fd, id->uid, id->gid)) || ftruncate(fd, 0) || pwrite(fd, holder, (size_t)n, 0) != n) {
+		snprintf(error, error_size, "%s: %s", path, strerror(errno));
+		close(fd);
+		return -1;
 	}
 	return fd;
 }

@@ -19,5 +19,5 @@ must_check enum st privileges_prepare(const char *data, const char *run_as, stru
  * this process is that user already. */
 must_check enum st privileges_drop(const struct identity *id);
 
-/* Takes data/lock for the life of the returned descriptor; -1 with `error` naming the holder. */
-int data_lock(const char *data, char *error, size_t error_size);
+/* Takes data/lock, which belongs to id, for the life of the returned descriptor; -1 with `error` naming the holder. */
+int data_lock(const char *data, const struct identity *id, char *error, size_t error_size);

@@ -20,7 +20,7 @@
 #include "sys/privileges.h"
 #include "sys/seal.h"
 
-#define FILES_MAX 4096
+#define FILES_MAX 16384 /* the setting `connections` stays below */
 #define TICK_US 60000000
 #define DRAIN_US 10000000
 #define RETIRE_US 30000000
@@ -31,7 +31,7 @@ struct loading {
 	bool active, reload;
 	struct buf bundle; /* owns */
 	bool keep_bundle;  /* asset names and texts borrow from it */
-	struct slice config;
+	struct slice config, connections; /* borrow from bundle */
 	struct vm *vm;          /* owns until it is served */
 	struct tls_config *tls; /* owns; from certificate files, NULL = start() says */
 	int fds[CHANNEL_FDS_MAX];
@@ -162,6 +162,17 @@ static enum st listen_all(struct loading *l, struct tls_config *tls)
 	return ST_OK;
 }
 
+/* "total per_address" */
+static void set_limits(struct slice text)
+{
+	struct http_limits limits = http_default_limits;
+	char copy[40];
+
+	snprintf(copy, sizeof(copy), "%.*s", (int)text.n, (const char *)text.p);
+	if (sscanf(copy, "%u %u", &limits.connections, &limits.per_address) == 2)
+		http_server_set_limits(worker.server, &limits);
+}
+
 static void serve(struct loading *l, struct tls_config *tls)
 {
 	struct vm *old = worker.vm;
@@ -176,6 +187,7 @@ static void serve(struct loading *l, struct tls_config *tls)
 	worker.vm = l->vm;
 	l->vm = NULL;
 	bridge_set_vm(worker.bridge, worker.vm);
+	set_limits(l->connections);
 	if (l->reload)
 		http_server_unlisten(worker.server);
 	if (tls)
@@ -211,7 +223,7 @@ static void started(void *arg, enum st st, const char *error, struct tls_config 
 
 /* Takes apart what came, first for the process itself (data, identity), then for this load. */
 struct bundle_parts {
-	struct slice config, data, identity, certificate, key;
+	struct slice config, data, identity, certificate, key, connections;
 };
 
 static void bundle_parts(struct slice in, struct bundle_parts *p)
@@ -230,6 +242,8 @@ static void bundle_parts(struct slice in, struct bundle_parts *p)
 			p->certificate = bytes;
 		else if (slice_eq(name, SLICE_LIT("key")))
 			p->key = bytes;
+		else if (slice_eq(name, SLICE_LIT("connections")))
+			p->connections = bytes;
 	}
 }
 
@@ -252,6 +266,7 @@ static enum st loading_take(struct loading *l, struct message *m, struct bundle_
 		goto out;
 	bundle_parts(buf_slice(&l->bundle), parts);
 	l->config = parts->config;
+	l->connections = parts->connections;
 out:
 	message_close(m);
 	return st;

@@ -74,6 +74,7 @@ local function for_master(data)
 	for _, each in ipairs(s.listen) do
 		out[#out + 1] = ("listen=%s %s %d"):format(each.scheme, each.host, each.port)
 	end
+	out[#out + 1] = ("connections=%d %d"):format(s.connections.total, s.connections.per_address)
 	if s.lab then
 		out[#out + 1] = "lab=true"
 		out[#out + 1] = "banner=" .. banner(data)

@@ -35,6 +35,7 @@ settings.schema = {
 	tls = types.record { certificate = path, key = path },
 	trusted_proxies = types.list(address.network),
 	password = types.record { memory_kib = types.integer(1024, 1048576), passes = types.integer(1, 20) },
+	connections = types.record { total = types.integer(10, 15000), per_address = types.integer(1, 15000) },
 	lab = types.boolean,
 	allow_test_sources = types.boolean,
 }
@@ -53,6 +54,9 @@ function settings.complete(given, report)
 	given.password = given.password or {}
 	given.password.memory_kib = given.password.memory_kib or 7168
 	given.password.passes = given.password.passes or 5
+	given.connections = given.connections or {}
+	given.connections.total = given.connections.total or 1000
+	given.connections.per_address = given.connections.per_address or 100
 	given.lab = given.lab or false
 	given.allow_test_sources = given.allow_test_sources or false
 	if given.tls and not (given.tls.certificate and given.tls.key) then
