@@ -2,21 +2,19 @@
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { Broker } from '../harness/broker.mjs';
-import { Browser, claimsOf, obtainTokens } from '../harness/browser.mjs';
+import { Browser, claimsOf, obtainTokens, secretOf } from '../harness/browser.mjs';
 
 async function brokerWith(scripts) {
 	const names = Object.keys(scripts);
 	const objects = names.map((name) => `scope_mapping "${name}" { scope = "${name}", description = "${name}", script = "${name}.lua" }`).join('\n') + `
-application "lab" { client_type = "confidential", client_id = "web2", client_secret = "web2-secret", redirect_uris = { "https://web.example.org/callback" },
+application "mapped" { client_type = "confidential", client_id = "web2", client_secret = "web2-secret", redirect_uris = { "https://web.example.org/callback" },
   scopes = { "openid", "profile", ${names.map((name) => `"${name}"`).join(', ')} }, consent = "implicit" }`;
 	const files = Object.fromEntries(names.map((name) => [`${name}.lua`, scripts[name]]));
-	const config = ({ port, dir }) => null;
 	return Broker.start({ objects, files });
 }
 const client = { client_id: 'web2', redirect_uri: 'https://web.example.org/callback' };
 
 async function claims(broker, scope) {
-	const { secretOf } = await import('../harness/browser.mjs');
 	secretOf.web2 = 'web2-secret';
 	const got = await obtainTokens(broker, { ...client, scope: `openid profile ${scope}` });
 	const info = await new Browser(broker).get('/application/o/userinfo/', { headers: { authorization: `Bearer ${got.access_token}` } });
@@ -42,7 +40,7 @@ test('results_become_claims_as_the_product_says', async () => {
 test('S21_no_script_sets_what_only_the_provider_says', async () => {
 	const broker = await brokerWith({ evil: 'return { iss = "https://evil.example", aud = "other", sub = "root", exp = 9999999999, scope = "everything", jti = "x", acr = "high", fine = true }' });
 	const { id, info, access } = await claims(broker, 'evil');
-	assert.equal(id.iss, broker.issuer('lab'));
+	assert.equal(id.iss, broker.issuer('mapped'));
 	assert.equal(id.aud, 'web2');
 	assert.notEqual(id.sub, 'root');
 	assert.notEqual(info.sub, 'root');
