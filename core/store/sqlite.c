@@ -1,47 +1,14 @@
-/* sqlite.c: the SQLite driver: opening, checking, compiling, running. */
-#include "store/sqlite.h"
+/* sqlite.c: the SQLite driver: compiling and running statements. */
 #include "base/clock.h"
 #include "base/log.h"
+#include "store/sqlite_private.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <libgen.h>
-#include <limits.h>
-#include <sqlite3.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#define CACHED_STATEMENTS 64
-#define PARAMS_MAX 250
 #define ROWS_MAX 100000
-#define RESULT_BYTES_MAX (16u << 20)
 #define STATEMENT_US (5 * 1000000) /* how long one batch may compute */
-#define APPLICATION_ID 0x54444c4b  /* "TDLK" */
-
-struct compiled {
-	sqlite3_stmt *stmt; /* owns */
-	size_t sql_length;
-	uint32_t hash;
-	uint64_t used; /* tick of its last use */
-	bool readonly;
-	unsigned param_count; /* the highest $n */
-	unsigned char order[PARAMS_MAX]; /* SQLite's index - 1 → n - 1: SQLite numbers $n by first appearance */
-	unsigned order_count;
-};
-
-struct sqlite {
-	sqlite3 *handle;                           /* owns */
-	sqlite3_stmt *controls[SQL_CONTROLS];      /* owns */
-	struct compiled *cache[CACHED_STATEMENTS]; /* owns */
-	uint64_t tick;
-	int64_t until; /* clock_work_us when the running batch is too slow */
-	int log_pages;
-	bool guarded; /* what is compiled now is a batch's: no transaction control, no PRAGMA */
-};
 
 /* ---- Results ---- */
 
-static enum st status_of(int rc)
+enum st sqlite_status(int rc)
 {
 	switch (rc & 0xff) {
 	case SQLITE_OK:
@@ -76,9 +43,9 @@ static enum st status_of(int rc)
 	}
 }
 
-static enum st note(struct sqlite *db, struct store_request *r, int rc)
+enum st sqlite_note(struct sqlite *db, struct store_request *r, int rc)
 {
-	enum st st = status_of(rc);
+	enum st st = sqlite_status(rc);
 
 	if (st)
 		snprintf(r->message, sizeof(r->message), "%s", sqlite3_errmsg(db->handle));
@@ -91,7 +58,7 @@ static enum st note(struct sqlite *db, struct store_request *r, int rc)
 /* ---- Compiling ---- */
 
 /* Asked by SQLite while it compiles. */
-static int authorize(void *arg, int action, const char *a, const char *b, const char *c, const char *d)
+int sqlite_authorize(void *arg, int action, const char *a, const char *b, const char *c, const char *d)
 {
 	const struct sqlite *db = arg;
 
@@ -122,7 +89,7 @@ static uint32_t hash_of(struct slice s)
 	return h;
 }
 
-static void forget(struct compiled *c)
+void sqlite_forget(struct compiled *c)
 {
 	if (!c)
 		return;
@@ -163,7 +130,7 @@ static enum st compile(
 	if (!c)
 		return ST_NOMEM;
 	db->guarded = true;
-	st = note(db, r,
+	st = sqlite_note(db, r,
 		sqlite3_prepare_v3(db->handle, (const char *)sql.p, (int)sql.n,
 			SQLITE_PREPARE_PERSISTENT, &c->stmt, &tail));
 	db->guarded = false;
@@ -184,7 +151,7 @@ static enum st compile(
 	st = read_params(c, r);
 out:
 	if (st)
-		forget(c);
+		sqlite_forget(c);
 	else
 		*out = c;
 	return st;
@@ -215,27 +182,27 @@ static enum st compiled(
 		return st;
 	(*out)->hash = hash;
 	(*out)->used = ++db->tick;
-	forget(db->cache[oldest]);
+	sqlite_forget(db->cache[oldest]);
 	db->cache[oldest] = *out;
 	return ST_OK;
 }
 
-static const struct store_statement *statement(const struct store_request *r, size_t i)
+const struct store_statement *sqlite_statement(const struct store_request *r, size_t i)
 {
 	return (const struct store_statement *)(const void *)r->statements.p + i;
 }
 
-static size_t statement_count(const struct store_request *r)
+size_t sqlite_statement_count(const struct store_request *r)
 {
 	return r->statements.n / sizeof(struct store_statement);
 }
 
-static struct slice sql_of(const struct store_request *r, const struct store_statement *s)
+struct slice sqlite_sql(const struct store_request *r, const struct store_statement *s)
 {
 	return slice_sub(buf_slice(&r->texts), s->sql_at, s->sql_length);
 }
 
-static const struct store_value *param(
+const struct store_value *sqlite_param(
 	const struct store_request *r, const struct store_statement *s, size_t i)
 {
 	assert(i < s->param_count);
@@ -245,9 +212,9 @@ static const struct store_value *param(
 enum st sqlite_prepare(struct sqlite *db, struct store_request *r, bool *readonly)
 {
 	*readonly = true;
-	for (size_t i = 0; i < statement_count(r) && *readonly; i++) {
+	for (size_t i = 0; i < sqlite_statement_count(r) && *readonly; i++) {
 		struct compiled *c;
-		enum st st = compiled(db, sql_of(r, statement(r, i)), r, &c);
+		enum st st = compiled(db, sqlite_sql(r, sqlite_statement(r, i)), r, &c);
 
 		r->failed_at = i;
 		if (st)
@@ -259,7 +226,7 @@ enum st sqlite_prepare(struct sqlite *db, struct store_request *r, bool *readonl
 
 /* ---- Running ---- */
 
-static int too_slow(void *arg)
+int sqlite_too_slow(void *arg)
 {
 	const struct sqlite *db = arg;
 
@@ -275,7 +242,7 @@ static enum st bind(struct sqlite *db, struct store_request *r, const struct sto
 		return ST_BAD;
 	}
 	for (unsigned i = 0; i < c->order_count; i++) {
-		const struct store_value *v = param(r, s, c->order[i]);
+		const struct store_value *v = sqlite_param(r, s, c->order[i]);
 		const char *text = (const char *)r->texts.p + v->at;
 		int rc = SQLITE_OK;
 
@@ -295,7 +262,7 @@ static enum st bind(struct sqlite *db, struct store_request *r, const struct sto
 			break;
 		}
 		if (rc)
-			return note(db, r, rc);
+			return sqlite_note(db, r, rc);
 	}
 	return ST_OK;
 }
@@ -364,14 +331,14 @@ static enum st run_statement(
 {
 	struct store_result result = {.first_cell = r->cells.n / sizeof(struct store_value)};
 	struct compiled *c;
-	enum st st = compiled(db, sql_of(r, s), r, &c);
+	enum st st = compiled(db, sqlite_sql(r, s), r, &c);
 	int rc;
 
 	if (st)
 		return st;
 	st = bind(db, r, s, c);
 	while (!st && (rc = sqlite3_step(c->stmt)) != SQLITE_DONE)
-		st = rc == SQLITE_ROW ? add_row(r, c->stmt, &result) : note(db, r, rc);
+		st = rc == SQLITE_ROW ? add_row(r, c->stmt, &result) : sqlite_note(db, r, rc);
 	if (!st && !c->readonly)
 		result.changes = sqlite3_changes64(db->handle);
 	if (!st && !as_expected(s, sqlite3_column_count(c->stmt) ? (int64_t)result.rows : result.changes))
@@ -390,9 +357,9 @@ enum st sqlite_run(struct sqlite *db, struct store_request *r)
 	enum st st = ST_OK;
 
 	db->until = clock_work_us() + STATEMENT_US;
-	for (size_t i = 0; i < statement_count(r) && !st; i++) {
+	for (size_t i = 0; i < sqlite_statement_count(r) && !st; i++) {
 		r->failed_at = i;
-		st = run_statement(db, r, statement(r, i));
+		st = run_statement(db, r, sqlite_statement(r, i));
 	}
 	return st;
 }
@@ -405,20 +372,12 @@ enum st sqlite_control(struct sqlite *db, enum sqlite_control what)
 		log_line(LOG_ERROR, "database error code=%d system_error=%d reason=\"%s\"", rc,
 			sqlite3_system_errno(db->handle), sqlite3_errmsg(db->handle));
 	sqlite3_reset(db->controls[what]);
-	return status_of(rc);
+	return sqlite_status(rc);
 }
 
 bool sqlite_in_transaction(struct sqlite *db)
 {
 	return sqlite3_get_autocommit(db->handle) == 0;
-}
-
-static int on_log_growth(void *arg, sqlite3 *handle, const char *name, int pages)
-{
-	(void)handle;
-	(void)name;
-	((struct sqlite *)arg)->log_pages = pages;
-	return SQLITE_OK;
 }
 
 int sqlite_log_pages(const struct sqlite *db)
@@ -435,311 +394,4 @@ void sqlite_checkpoint(struct sqlite *db)
 		log_line(LOG_WARN, "database checkpoint failed code=%d reason=\"%s\"", rc,
 			sqlite3_errmsg(db->handle));
 	db->log_pages = 0;
-}
-
-/* ---- Migrations ---- */
-
-/* Runs a script of statements without parameters or results. */
-static enum st run_script(struct sqlite *db, struct store_request *r, const char *sql)
-{
-	enum st st;
-
-	db->until = INT64_MAX; /* a large table may take its time */
-	db->guarded = true;
-	st = note(db, r, sqlite3_exec(db->handle, sql, NULL, NULL, NULL));
-	db->guarded = false;
-	return st;
-}
-
-static enum st read_version(struct sqlite *db, struct store_request *r)
-{
-	sqlite3_stmt *stmt = NULL;
-	enum st st = run_script(db, r,
-		"CREATE TABLE IF NOT EXISTS schema_version "
-		"(number INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at INTEGER NOT NULL)");
-
-	if (st)
-		return st;
-	st = note(db, r,
-		sqlite3_prepare_v2(db->handle,
-			"SELECT coalesce(max(number), 0) FROM schema_version", -1, &stmt, NULL));
-	if (!st && sqlite3_step(stmt) == SQLITE_ROW)
-		r->version = sqlite3_column_int64(stmt, 0);
-	else if (!st)
-		st = note(db, r, sqlite3_errcode(db->handle));
-	sqlite3_finalize(stmt);
-	return st;
-}
-
-static enum st record_version(
-	struct sqlite *db, struct store_request *r, const struct store_statement *s)
-{
-	const struct store_value *name = param(r, s, 1);
-	sqlite3_stmt *stmt = NULL;
-	enum st st = note(db, r,
-		sqlite3_prepare_v2(db->handle,
-			"INSERT INTO schema_version (number, name, applied_at) VALUES (?, ?, ?)",
-			-1, &stmt, NULL));
-
-	if (st)
-		return st;
-	sqlite3_bind_int64(stmt, 1, param(r, s, 0)->integer);
-	sqlite3_bind_text(
-		stmt, 2, (const char *)r->texts.p + name->at, (int)name->length, SQLITE_STATIC);
-	sqlite3_bind_int64(stmt, 3, clock_wall());
-	st = note(db, r, sqlite3_step(stmt));
-	sqlite3_finalize(stmt);
-	return st;
-}
-
-static enum st migrate_one(struct sqlite *db, struct store_request *r, const struct store_statement *s)
-{
-	struct slice sql = sql_of(r, s);
-	char *script = strndup((const char *)sql.p, sql.n);
-	enum st st = script ? sqlite_control(db, SQL_BEGIN) : ST_NOMEM;
-
-	if (!st)
-		st = run_script(db, r, script);
-	if (!st)
-		st = record_version(db, r, s);
-	if (!st)
-		st = sqlite_control(db, SQL_COMMIT);
-	if (st && sqlite_in_transaction(db) && sqlite_control(db, SQL_ROLLBACK))
-		st = ST_IO;
-	free(script);
-	if (!st)
-		r->version = param(r, s, 0)->integer;
-	return st;
-}
-
-enum st sqlite_migrate(struct sqlite *db, struct store_request *r)
-{
-	size_t n = statement_count(r);
-	int64_t newest = n ? param(r, statement(r, n - 1), 0)->integer : 0;
-	enum st st = read_version(db, r);
-
-	if (!st && r->version > newest) {
-		snprintf(r->message, sizeof(r->message),
-			"the database has schema %lld, this program knows %lld: use a newer "
-			"tidelock, or restore a backup",
-			(long long)r->version, (long long)newest);
-		return ST_REFUSED;
-	}
-	for (size_t i = 0; i < n && !st; i++) {
-		const struct store_statement *s = statement(r, i);
-
-		r->failed_at = i;
-		if (param(r, s, 0)->integer > r->version)
-			st = migrate_one(db, r, s);
-	}
-	return st;
-}
-
-/* ---- Opening ---- */
-
-static enum st run_pragma(struct sqlite *db, const char *sql)
-{
-	return status_of(sqlite3_exec(db->handle, sql, NULL, NULL, NULL));
-}
-
-static enum st ask_integer(struct sqlite *db, const char *sql, int64_t *value)
-{
-	sqlite3_stmt *stmt = NULL;
-	int rc = sqlite3_prepare_v2(db->handle, sql, -1, &stmt, NULL);
-
-	if (rc == SQLITE_OK)
-		rc = sqlite3_step(stmt);
-	if (rc == SQLITE_ROW)
-		*value = sqlite3_column_int64(stmt, 0);
-	sqlite3_finalize(stmt);
-	return status_of(rc);
-}
-
-/* Makes the file, readable by us alone, and makes sure that its name survives a power cut. */
-static enum st make_file(const char *path)
-{
-	char copy[PATH_MAX];
-	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600), dir = -1;
-	enum st st = ST_IO;
-
-	if (fd < 0 || fchmod(fd, 0600) < 0 || fsync(fd) < 0)
-		goto out;
-	if (snprintf(copy, sizeof(copy), "%s", path) >= (int)sizeof(copy))
-		goto out;
-	dir = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (dir < 0 || fsync(dir) < 0)
-		goto out;
-	st = ST_OK;
-out:
-	if (dir >= 0)
-		close(dir);
-	if (fd >= 0)
-		close(fd);
-	return st;
-}
-
-/* A log that was not moved into the database: the last process did not end by itself. */
-static bool stopped_uncleanly(const char *path)
-{
-	char log[PATH_MAX];
-	struct stat info;
-
-	if (snprintf(log, sizeof(log), "%s-wal", path) >= (int)sizeof(log))
-		return false;
-	return stat(log, &info) == 0 && info.st_size > 0;
-}
-
-static enum st configure(struct sqlite *db)
-{
-	/* Exclusive: nobody else may write, and SQLite keeps the log's index on the heap instead of mapping a file. */
-	static const char *const pragmas[] = {
-		"PRAGMA locking_mode = EXCLUSIVE",
-		"PRAGMA cache_size = -512",
-		"PRAGMA mmap_size = 0",
-		"PRAGMA temp_store = MEMORY",
-		"PRAGMA cell_size_check = ON",
-		"PRAGMA journal_mode = WAL",
-		"PRAGMA synchronous = FULL",
-		"PRAGMA foreign_keys = ON",
-		"PRAGMA journal_size_limit = 4194304",
-	};
-	static const int on[] = {SQLITE_DBCONFIG_DEFENSIVE, SQLITE_DBCONFIG_ENABLE_FKEY};
-	static const int off[] = {
-		SQLITE_DBCONFIG_TRUSTED_SCHEMA, SQLITE_DBCONFIG_DQS_DML, SQLITE_DBCONFIG_DQS_DDL};
-	enum st st = ST_OK;
-
-	for (size_t i = 0; i < ARRAY_LEN(on); i++)
-		sqlite3_db_config(db->handle, on[i], 1, NULL);
-	for (size_t i = 0; i < ARRAY_LEN(off); i++)
-		sqlite3_db_config(db->handle, off[i], 0, NULL);
-	sqlite3_limit(db->handle, SQLITE_LIMIT_ATTACHED, 0);
-	sqlite3_limit(db->handle, SQLITE_LIMIT_LENGTH, (int)RESULT_BYTES_MAX);
-	sqlite3_limit(db->handle, SQLITE_LIMIT_VARIABLE_NUMBER, PARAMS_MAX);
-	for (size_t i = 0; i < ARRAY_LEN(pragmas) && !st; i++)
-		st = run_pragma(db, pragmas[i]);
-	return st;
-}
-
-/* Is it ours, and is it whole? */
-static enum st inspect(struct sqlite *db, bool thorough, char *error, size_t error_size)
-{
-	sqlite3_stmt *stmt = NULL;
-	int64_t id = 0, tables = 0;
-	enum st st = ask_integer(db, "PRAGMA application_id", &id);
-
-	if (!st)
-		st = ask_integer(db, "SELECT count(*) FROM sqlite_schema", &tables);
-	if (!st && id == 0 && tables == 0)
-		st = run_pragma(db, "PRAGMA application_id = 1413762123"); /* APPLICATION_ID */
-	else if (!st && id != APPLICATION_ID) {
-		snprintf(error, error_size, "the file is not a Tidelock database");
-		return ST_REFUSED;
-	}
-	if (st || !thorough)
-		return st;
-	st = status_of(sqlite3_prepare_v2(db->handle, "PRAGMA quick_check(1)", -1, &stmt, NULL));
-	if (!st)
-		st = status_of(sqlite3_step(stmt));
-	if (!st && strcmp((const char *)sqlite3_column_text(stmt, 0), "ok") != 0) {
-		snprintf(error, error_size, "%s", (const char *)sqlite3_column_text(stmt, 0));
-		st = ST_CORRUPT;
-	}
-	sqlite3_finalize(stmt);
-	return st;
-}
-
-static enum st prepare_controls(struct sqlite *db)
-{
-	static const char *const sql[SQL_CONTROLS] = {
-		[SQL_BEGIN] = "BEGIN IMMEDIATE",
-		[SQL_COMMIT] = "COMMIT",
-		[SQL_ROLLBACK] = "ROLLBACK",
-		[SQL_SAVEPOINT] = "SAVEPOINT batch",
-		[SQL_RELEASE] = "RELEASE batch",
-		[SQL_UNDO] = "ROLLBACK TO batch",
-	};
-	enum st st = ST_OK;
-
-	for (size_t i = 0; i < SQL_CONTROLS && !st; i++)
-		st = status_of(sqlite3_prepare_v3(
-			db->handle, sql[i], -1, SQLITE_PREPARE_PERSISTENT, &db->controls[i], NULL));
-	return st;
-}
-
-static void explain(
-	enum st st, const struct sqlite *db, const char *path, char *error, size_t error_size)
-{
-	char reason[160];
-
-	snprintf(reason, sizeof(reason), "%s",
-		*error                     ? error
-			: db && db->handle ? sqlite3_errmsg(db->handle)
-					   : strerror(errno));
-	if (st == ST_CORRUPT)
-		snprintf(error, error_size,
-			"%s is damaged (%s). The file is kept as it is. To go on with a backup: "
-			"tidelock restore FILE",
-			path, reason);
-	else if (st == ST_BUSY)
-		snprintf(error, error_size, "%s is in use by another process", path);
-	else
-		snprintf(error, error_size, "%s: %s", path, reason);
-}
-
-enum st sqlite_open(struct sqlite **out, const char *path, char *error, size_t error_size)
-{
-	bool in_memory = strcmp(path, ":memory:") == 0,
-	     unclean = !in_memory && stopped_uncleanly(path);
-	const char *layer = NULL;
-	struct sqlite *db = calloc(1, sizeof(*db));
-	enum st st = db ? ST_OK : ST_NOMEM;
-
-	*error = 0;
-#ifdef TIDELOCK_DEBUG
-	layer = sqlite_faults();
-#endif
-	if (!st && !in_memory)
-		st = make_file(path);
-	if (!st)
-		st = status_of(sqlite3_open_v2(path, &db->handle,
-			SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE |
-				(in_memory ? SQLITE_OPEN_MEMORY : 0),
-			layer));
-	if (!st)
-		st = configure(db);
-	if (!st && unclean)
-		log_line(LOG_WARN, "database was not closed; checking it");
-	if (!st)
-		st = inspect(db, unclean, error, error_size);
-	if (!st)
-		st = prepare_controls(db);
-	if (st) {
-		explain(st, db, path, error, error_size);
-		sqlite_close(db);
-		return st;
-	}
-	sqlite3_set_authorizer(db->handle, authorize, db);
-	sqlite3_progress_handler(db->handle, 10000, too_slow, db);
-	db->until = INT64_MAX;
-	/* Replaces SQLite's own checkpoints, which would run before the answer is given. */
-	sqlite3_wal_hook(db->handle, on_log_growth, db);
-	*out = db;
-	return ST_OK;
-}
-
-void sqlite_close(struct sqlite *db)
-{
-	if (!db)
-		return;
-	for (size_t i = 0; i < SQL_CONTROLS; i++)
-		sqlite3_finalize(db->controls[i]);
-	for (size_t i = 0; i < CACHED_STATEMENTS; i++)
-		forget(db->cache[i]);
-	sqlite3_close(db->handle);
-	free(db);
-}
-
-const char *store_version(void)
-{
-	return sqlite3_libversion();
 }
