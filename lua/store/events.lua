@@ -6,12 +6,35 @@ local events = {}
 events.MOST = 100000
 events.OLDEST = 400 * 86400
 
+-- Ids in the order of the events, also within one millisecond: those who follow the log ask for what is later than the last
+-- they saw. The next after an id is the one whose random part is one more.
+local ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+local last = ""
+
+local function after(id)
+	local tail = #id
+	while tail > 0 do
+		local place = ALPHABET:find(id:sub(tail, tail), 1, true)
+		if place < #ALPHABET then
+			return id:sub(1, tail - 1) .. ALPHABET:sub(place + 1, place + 1) .. ("0"):rep(#id - tail)
+		end
+		tail = tail - 1
+	end
+	return id
+end
+
+local function next_id()
+	local id = crypto.id()
+	last = id > last and id or after(last)
+	return last
+end
+
 -- Events with the same merge_key become one row with a count.
 function events.insert_statement(event)
 	return rows.statement(nil, [[insert into events (id, at, kind, person, user_id, application_id, session_id, request_id,
 		address, reason, data, merge_key) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 		on conflict (merge_key) do update set count = events.count + 1]],
-		crypto.id(), time.now(), event.kind, event.person, event.user_id, event.application_id, event.session_id,
+		next_id(), time.now(), event.kind, event.person, event.user_id, event.application_id, event.session_id,
 		event.request_id, event.address, event.reason, event.data and rows.object(event.data) or nil,
 		event.merge_key)
 end

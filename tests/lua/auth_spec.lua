@@ -50,12 +50,6 @@ local world = {
 }
 world.applications[3].client_secret = nil
 
-assert(database.migrate())
-conf.use(world)
-assert(declared.apply(world))
-mapping.declare({}, false)
-keys.ensure()
-
 local function request(fields)
 	local req = { id = "req", method = "GET", path = "/", query = "", headers = {}, peer = "192.0.2.1", body = "" }
 	for key, value in pairs(fields or {}) do
@@ -126,7 +120,7 @@ local function refresh(text, app_name)
 	return ok and answer, reason
 end
 
-return {
+local cases = {
 	["S12: a session is found by its cookie, and by no other"] = function()
 		local made, response = sign_in "ann"
 		local cookie = response.headers["set-cookie"][1]
@@ -517,3 +511,23 @@ return {
 		assert(row.request_id == "the-request" and row.user == "ann" and row.address == "192.0.2.1")
 	end,
 }
+
+-- Migrating waits, so it happens inside a case.
+local function ready()
+	assert(database.migrate())
+	conf.use(world)
+	clients.changed()
+	keys.changed()
+	assert(declared.apply(world))
+	mapping.declare({}, false)
+	keys.ensure()
+end
+
+for name, case in pairs(cases) do
+	cases[name] = function()
+		ready()
+		case()
+	end
+end
+
+return cases
