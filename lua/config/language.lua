@@ -62,8 +62,8 @@ end
 function language.field_line(state, file, line, field)
 	local lines = state.lines[file] or {}
 	for i = line, math.min(line + 200, #lines) do
-		if i > line and lines[i]:find("^%S") and not lines[i]:find("^[%]})-]") then
-			break
+		if i > line and lines[i]:find("^%l[%l_]*%s*%(?%s*[\"']") then
+			break -- the next declaration
 		end
 		if type(field) == "string" and lines[i]:find("%f[%w_]" .. field:gsub("%W", "%%%0") .. "%f[^%w_]%s*=") then
 			return i

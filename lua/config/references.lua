@@ -27,7 +27,7 @@ local function dangling(object, field, names, known, what, report)
 end
 
 -- A group is not its own ancestor.
-local function check_cycles(groups, report)
+local function check_cycles(list, groups, report)
 	local state = {}
 	local function visit(group)
 		if state[group] == "open" then
@@ -47,7 +47,7 @@ local function check_cycles(groups, report)
 		state[group] = "done"
 		return false
 	end
-	for _, group in pairs(groups) do
+	for _, group in ipairs(list) do
 		visit(group)
 	end
 end
@@ -96,7 +96,7 @@ return function(data, report)
 	for _, group in ipairs(data.groups) do
 		dangling(group, "parents", group.parents, groups, "the group", report)
 	end
-	check_cycles(groups, report)
+	check_cycles(data.groups, groups, report)
 	for _, application in ipairs(data.applications) do
 		check_application(application, all, report)
 	end
