@@ -98,6 +98,7 @@ function boot.handle(req)
 		outage.notice(response)
 		response = boundary.answer(req, endpoint, response)
 	end
+	outage.over()
 	local headers = response.headers
 	headers["x-request-id"] = req.id
 	if req.secure then headers["strict-transport-security"] = strict_transport end
@@ -120,9 +121,6 @@ function boot.command(body)
 	return { status = 1, out = "", err = "tidelock: this is a mistake of the program: " .. tostring(answer) .. "\n" }
 end
 
-function boot.tick()
-	housekeeping.run()
-	outage.over()
-end
+function boot.tick() housekeeping.run() end
 
 return boot

@@ -14,7 +14,7 @@ local function report(context, failures, dropped)
 	local function event(kind, reason)
 		events.add {
 			kind = kind, user = context.user, application = context.application, session = context.session_id,
-			req = context.req, reason = reason,
+			req = context.req, reason = reason, merge = true,
 		}
 	end
 	for _, failure in ipairs(failures) do

@@ -5,7 +5,7 @@ local events = require "auth/events"
 
 local outage = {}
 
-local since, refused = nil, 0
+local since, refused, tried = nil, 0, 0
 
 -- Looks at what a request raised.
 function outage.notice(raised)
@@ -15,13 +15,19 @@ function outage.notice(raised)
 	end
 end
 
--- Called every minute, after the housekeeping has written.
-function outage.over()
-	if not since then return end
-	local ok = db.batch { events.statement {
-		kind = "disk_full", reason = ("writes were refused from %s to %s: %d requests"):format(time.iso(since), time.iso(time.now()), refused),
+local function tell()
+	local told = db.batch { events.statement {
+		kind = "disk_full",
+		reason = ("writes were refused from %s to %s: %d requests"):format(time.iso(since), time.iso(time.now()), refused),
 	} }
-	if ok then since, refused = nil, 0 end
+	if told then since, refused = nil, 0 end
+end
+
+-- Called at the end of each request; tries once a second, beside it.
+function outage.over()
+	if not since or time.mono() - tried < 1 then return end
+	tried = time.mono()
+	task.spawn(tell)
 end
 
 return outage
