@@ -158,6 +158,7 @@ export class Broker {
 			const options = { env: { ...process.env, TIDELOCK_CONFIG: this.file, ...this.options.env } };
 			const input = typeof argv.at(-1) === 'object' ? argv.pop().input : undefined;
 			const child = execFile(program, argv, options, (error, out, err) => resolve({ status: error ? error.code : 0, out, err }));
+			child.stdin.on('error', () => {}); // a command that reads no input may be gone before
 			child.stdin.end(input ?? '');
 		});
 	}
