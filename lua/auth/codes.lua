@@ -55,7 +55,7 @@ local function used_again(row, req)
 		kind = "code_reused", user = row.user, application = row.application_id, session = row.session_id, req = req,
 		reason = "the grant has been ended",
 	}
-	rows.batch(statements)
+	rows.urgent(statements)
 	return nil, "used"
 end
 

@@ -63,7 +63,7 @@ function consent.withdraw(user, application, req)
 		kind = "consent_withdrawn", user = user, application = application, req = req,
 	}
 	task.detach()
-	rows.batch(statements)
+	rows.urgent(statements)
 end
 
 -- application id → when.

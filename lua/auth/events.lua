@@ -5,6 +5,9 @@ local store = require "store/events"
 
 local events = {}
 
+-- What happens again at each request until somebody mends it.
+local MERGED = { script_failed = true, claim_dropped = true, sign_in_failed = true, client_failed = true }
+
 local function id_of(thing)
 	return type(thing) == "table" and thing.id or type(thing) == "string" and thing or nil
 end
@@ -40,7 +43,7 @@ end
 -- An event as a statement of the batch that does what it tells of.
 function events.statement(event)
 	local row = row_of(event)
-	row.merge_key = event.merge and merge_key(row) or nil
+	row.merge_key = (event.merge or MERGED[event.kind]) and merge_key(row) or nil
 	return store.insert_statement(row)
 end
 

@@ -156,7 +156,7 @@ function session.sign_out(req, response)
 			kind = "sign_out", user = current.user, session = current, req = req,
 		}
 		task.detach()
-		rows.batch(statements)
+		rows.urgent(statements)
 	end
 	forget(response, req)
 end
@@ -167,13 +167,13 @@ function session.finish(id, reason)
 	statements[#statements + 1] = events.statement {
 		kind = "session_ended", user = store.owner(id), session = id, reason = reason or "ended",
 	}
-	rows.batch(statements)
+	rows.urgent(statements)
 end
 
 function session.end_all(user_id, except)
 	local statements = store.end_all_statements(user_id, except, "ended")
 	statements[#statements + 1] = events.statement { kind = "session_ended", user = user_id, reason = "all sessions" }
-	rows.batch(statements)
+	rows.urgent(statements)
 end
 
 function session.list(user_id)

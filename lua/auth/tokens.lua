@@ -193,7 +193,7 @@ local function end_line(line, application, req, reason)
 		kind = "refresh_reused", user = line.user, application = application, req = req,
 		reason = "an old refresh token came again; the grant has been ended",
 	}
-	rows.batch(statements)
+	rows.urgent(statements)
 end
 
 -- Which place in the line has the generation that was shown? "current", "previous" (in time), or nil.
@@ -365,7 +365,7 @@ function tokens.revoke(text, application, req)
 		local line = grants.line(id)
 		grant_id = line and line.grant.application_id == application.id and line.grant.id
 		if grant_id then
-			rows.batch(grants.end_statements(grant_id, "revoked"))
+			rows.urgent(grants.end_statements(grant_id, "revoked"))
 		end
 	else
 		local claims = access_claims(text)

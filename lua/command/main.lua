@@ -1,6 +1,9 @@
 -- command/main.lua: what the command line does, over the same store and rules as the web. run answers
 -- { status, out, err, again }: 0 done, 1 refused or failed, 2 wrong usage (product.md).
+local conf = require "kit/conf"
+local declared = require "store/declared"
 local err = require "kit/err"
+local keys = require "auth/keys"
 
 local main = {}
 
@@ -32,6 +35,19 @@ local function choose(body)
 	return function() return verb(body.argv, 3, body) end
 end
 
+-- Without a running broker a command finds the database as the last start left it: what the file says now comes first, but
+-- for check, which tells what would change.
+local function prepare(word)
+	if declared.applied or word == "check" then
+		return
+	end
+	local ok, why = declared.apply(conf.data())
+	if not ok then
+		err.raise("refused", why)
+	end
+	keys.ensure()
+end
+
 -- body = { argv = the words after the program's name, stdin = text or nil, config = what the configuration says }.
 function main.run(body)
 	local action, wrong = choose(body)
@@ -39,7 +55,10 @@ function main.run(body)
 		return { status = 2, out = "", err = wrong }
 	end
 	-- The boundary of a command: it answers with a status and words, not with a page.
-	local ok, result = pcall(action)
+	local ok, result = pcall(function()
+		prepare(body.argv[1])
+		return action()
+	end)
 	if ok then
 		return { status = result.status or 0, out = result.out or "", err = result.err or "", again = result.again }
 	end

@@ -80,6 +80,17 @@ local function group_ids(names)
 	return out
 end
 
+local TYPES = { internal = true, external = true, service_account = true }
+
+local function check_fields(options)
+	if options.type and not TYPES[options.type] then
+		refuse("a type is internal, external or service_account")
+	end
+	if options.email and (#options.email > 254 or not options.email:find("^[^@%s%c]+@[^@%s%c]+$")) then
+		refuse('"%s" is not an e-mail address', options.email)
+	end
+end
+
 local function check_new_name(name)
 	if #name == 0 or #name > 150 or not utf8.len(name) or name:find("[%z\1-\32\127]") then
 		refuse("a name is 1 to 150 bytes of text without spaces and control characters")
@@ -105,6 +116,7 @@ local ADD = {
 function user.verbs.add(argv, first, body)
 	local options = args.parse(argv, first, ADD)
 	check_new_name(options.NAME)
+	check_fields(options)
 	local ids = group_ids(options.group)
 	local statements, id = users.insert_statements {
 		username = options.NAME, name = options.name or options.NAME, email = options.email,
@@ -133,6 +145,7 @@ function user.verbs.set(argv, first)
 	local options = args.parse(argv, first, SET)
 	local row = find(options.NAME)
 	not_declared(row)
+	check_fields(options)
 	local verified = options["email-verified"]
 	if options["no-email-verified"] then
 		verified = false
@@ -174,7 +187,7 @@ local function switch(verb, active)
 				table.move(list, 1, #list, #statements + 1, statements)
 			end
 		end
-		rows.batch(statements)
+		rows.urgent(statements)
 		return done(options, options.NAME, ('user "%s" %sd'):format(options.NAME, verb))
 	end
 end

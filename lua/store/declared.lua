@@ -305,10 +305,14 @@ local function statements_of(changes, config)
 	return list
 end
 
+-- Has this generation made the database equal to its file?
+declared.applied = false
+
 -- Makes the database equal to the file. The changes, or nil and "file:line: text".
 function declared.apply(config)
 	local changes = declared.diff(config)
 	if #changes == 0 then
+		declared.applied = true
 		return changes
 	end
 	local text = declared.clashes(changes)
@@ -320,6 +324,7 @@ function declared.apply(config)
 		return nil, "the declared objects could not be stored (statement " .. tostring(index)
 			.. "); were they changed at the same time?"
 	end
+	declared.applied = true
 	return changes
 end
 

@@ -110,7 +110,7 @@ function grants.rotate_statement(line, lifetime)
 end
 
 function grants.revoke_jti(jti, expires_at)
-	rows.batch { { "insert into revoked_jti (jti, expires_at) values ($1, $2) on conflict do nothing",
+	rows.urgent { { "insert into revoked_jti (jti, expires_at) values ($1, $2) on conflict do nothing",
 		jti, expires_at } }
 end
 

@@ -26,6 +26,12 @@ function rows.one(sql, ...)
 	return row
 end
 
+-- For what must go on when the disk is full: sign-out, revocation, disabling (S35).
+function rows.urgent(statements)
+	statements.urgent = true
+	return rows.batch(statements)
+end
+
 -- The results, or nil, "conflict", index of the statement whose expectation failed. Other failures raise.
 function rows.batch(statements)
 	local results, code, index = db.batch(statements)

@@ -27,8 +27,9 @@ function sessions.current(keyed_cookie)
 	}
 end
 
+-- A page view does not fail because this could not be written.
 function sessions.seen(id, idle_until)
-	rows.batch { { "update sessions set seen_at = $2, idle_until = $3 where id = $1", id, time.now(), idle_until } }
+	db.batch { { "update sessions set seen_at = $2, idle_until = $3 where id = $1", id, time.now(), idle_until } }
 end
 
 -- login: { id, user_id, at_ms, method, amr, acr, address }

@@ -135,6 +135,13 @@ local cases = {
 		assert(declared.apply(config { user "left" }))
 		assert(#users.groups(users.by_name "left") == 0 and groups.by_name "lg" == nil)
 	end,
+	["housekeeping removes what has ended and keeps what has not"] = function()
+		assert(rows.batch((users.insert_statements { username = "kept" })))
+		rows.batch { { "insert into revoked_jti (jti, expires_at) values ('old', 1), ('new', $1)", time.now() + 100 } }
+		require("store/housekeeping").sweep()
+		local list = rows.all "select jti from revoked_jti"
+		assert(#list == 1 and list[1].jti == "new" and users.by_name "kept")
+	end,
 	["an inactive user cannot get a login event"] = function()
 		assert(rows.batch((users.insert_statements { username = "off", active = false })))
 		local ok, code = rows.batch { sessions.login_statement { id = crypto.id(), user_id = users.by_name("off").id,
