@@ -67,7 +67,9 @@ function lab.run(req)
 		code_challenge = base64.url_encode(crypto.sha256(verifier)), code_challenge_method = "S256",
 	}
 	local list = {}
-	for _, name in ipairs(ORDER) do list[#list + 1] = { name, asked[name] } end
+	for _, name in ipairs(ORDER) do
+		if asked[name] then list[#list + 1] = { name, asked[name] } end
+	end
 	local kept = json.encode{ verifier = verifier, application = application.slug, asked = list }
 	list[#list + 1] = { "state", base64.url_encode(crypto.seal(crypto.derive("lab"), kept, "state")) }
 	return reply.redirect(urls.with_query(conf.link("/application/o/authorize/"), list))

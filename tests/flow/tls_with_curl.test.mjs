@@ -1,11 +1,11 @@
 // TLS as curl and openssl see it: versions, the private CA, resumption, ALPN, SNI.
-import { test, before } from 'node:test';
+import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { Broker } from '../harness/broker.mjs';
+import { Broker, eventually } from '../harness/broker.mjs';
 
 function run(program, args, input = '') {
 	return new Promise((resolve) => {
@@ -15,8 +15,7 @@ function run(program, args, input = '') {
 	});
 }
 
-let broker;
-before(async () => { broker = await Broker.start({ tls: true }); });
+const broker = await Broker.start({ tls: true });
 
 const client = (...args) => run('openssl', ['s_client', '-connect', `127.0.0.1:${broker.port}`, '-servername', 'localhost', '-CAfile', broker.caFile, ...args], 'Q\n');
 
@@ -96,10 +95,9 @@ test('own_certificate_files_are_served_and_replaced_by_a_reload', async () => {
 	assert.match(await subject(), /first/);
 	await make('second');
 	own.signal('SIGHUP');
-	const { eventually } = await import('../harness/broker.mjs');
 	await eventually(async () => /second/.test(await subject()), 5);
 	writeFileSync(`${dir}/cert.pem`, 'not a certificate');
 	own.signal('SIGHUP');
-	await eventually(() => /cert\.pem/.test(own.log), 5);
+	await eventually(() => /cert\.pem/.test(own.log), 5).catch((error) => { throw new Error(own.log, { cause: error }); });
 	assert.match(await subject(), /second/);
 });
