@@ -97,9 +97,7 @@ static bool door_room(void *arg)
 	struct door *door = arg;
 	struct http_server *s = door->server;
 
-	if (door->control)
-		return true;
-	if (s->count < s->limits.connections || close_an_idle_one(s))
+	if (door->control || s->count < s->limits.connections || !list_empty(&s->states[CONN_IDLE]))
 		return true;
 	s->full = true;
 	return false;
@@ -182,6 +180,15 @@ static void sweep(struct timer *t)
 		s->sweeping = false;
 }
 
+static bool has_room(struct http_server *s, const struct conn_origin *origin)
+{
+	if (origin->control)
+		return s->control_count < CONTROL_MAX;
+	if (!address_has_room(s, origin))
+		return false;
+	return s->count < s->limits.connections || close_an_idle_one(s);
+}
+
 static void door_accepted(void *arg, int fd, const struct sockaddr_storage *from)
 {
 	struct door *door = arg;
@@ -191,7 +198,7 @@ static void door_accepted(void *arg, int fd, const struct sockaddr_storage *from
 	read_origin(&origin, from);
 	if (door->control)
 		origin.control_uid = peer_uid(fd);
-	if (door->control ? s->control_count >= CONTROL_MAX : !address_has_room(s, &origin)) {
+	if (!has_room(s, &origin)) {
 		close(fd);
 		return;
 	}
