@@ -43,14 +43,15 @@ function boot.start(config, mode)
 	local serving = mode == "serve" or mode == "reload"
 	local ok, why = mapping.declare(config.scope_mappings, serving)
 	if not ok then return nil, why end
-	if mode == "check" then return {} end
+	-- Commands apply the file themselves: `check` tells what would change.
+	if not serving then return {} end
 	ok, why = declared.apply(config)
 	if not ok then return nil, why end
 	keys.ensure()
 	gate.open(conf.settings())
 	strict_transport = conf.settings().tls and "max-age=31536000" or nil
 	if conf.settings().lab then open_lab(config) end
-	return { tls = serving and needs_certificate(conf.settings()) and keys.tls(config) or nil }
+	return { tls = needs_certificate(conf.settings()) and keys.tls(config) or nil }
 end
 
 -- Asks of the control socket: the command line, whether we are ready, and in debug builds the tests.

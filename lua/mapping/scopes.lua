@@ -88,14 +88,15 @@ local function excerpt(given)
 	}
 end
 
--- Runs one mapping. Returns its claims and what the run cost, or nil and the failure.
-local function run(entry, given)
+-- Runs one mapping; exact counts every instruction, for trying. Returns its claims and what the run cost, or nil and the failure.
+local function run(entry, given, exact)
 	if entry.run then
 		local value = entry.run(given.user)
 		return result.claims(entry.scope, value), { result = value, log = {} }
 	end
 	local answer, failure = jail.run {
 		kind = "scope", name = entry.name, chunk = "=" .. entry.script, source = entry.source, given = given,
+		exact = exact,
 	}
 	if not answer and failure.kind == "busy" then
 		err.raise("temporarily_unavailable", "every script runner is at work; try again")
@@ -106,7 +107,7 @@ local function run(entry, given)
 	failure = failure or { kind = "result", message = why }
 	return nil, {
 		mapping = entry.name, scope = entry.scope, script = entry.script, line = failure.line, kind = failure.kind,
-		message = failure.message, log = failure.log or {}, given = excerpt(given),
+		message = failure.message, log = failure.log or {}, saw = failure.saw or {}, given = excerpt(given),
 	}
 end
 
@@ -123,7 +124,7 @@ local function sorted_unique(scopes)
 end
 
 -- context = { user = users.view(…), application, scopes = list, token = { scopes, grant_type }, session = { auth_time,
--- amr, acr }, request = { client_ip, path } }. Returns claims, provenance { claim = "name (script)" }, failures (see run),
+-- amr, acr }, request = { client_ip, path } }. Returns claims, provenance { claim = "name (script), …" }, failures (see run),
 -- dropped { { mapping, script, claim } }. Scopes run by name, so that the later name wins.
 function mapping.claims(context)
 	local claims, provenance, failures, dropped = {}, {}, {}, {}
@@ -137,7 +138,9 @@ function mapping.claims(context)
 				for _, name in ipairs(result.drop_reserved(made, context.application.script_claims)) do
 					dropped[#dropped + 1] = { mapping = entry.name, script = entry.script, claim = name }
 				end
-				for name in pairs(made) do provenance[name] = made_by(entry) end
+				for name in pairs(made) do
+					provenance[name] = (provenance[name] and provenance[name] .. ", " or "") .. made_by(entry)
+				end
 				result.merge(claims, made)
 			end
 		end
@@ -184,7 +187,7 @@ function mapping.try(name, context)
 	entry = entry or of_scope(name)[1]
 	if not entry then return nil end
 	context.scopes = context.scopes or { entry.scope }
-	local made, cost = run(entry, given_of(context))
+	local made, cost = run(entry, given_of(context), true)
 	if not made then return nil, cost end
 	local dropped = result.drop_reserved(made, (context.application or {}).script_claims)
 	return {

@@ -105,7 +105,7 @@ return {
 		with({ script("x", "return { a = 1, l = { 1 } }", "one"), script("x", "return { a = 2, l = { 2 } }", "two") }, function()
 			local made, provenance = claims { "x" }
 			same(made, { a = 2, l = { 1, 2 } })
-			assert(provenance.a == "two (x.lua)")
+			assert(provenance.a == "one (x.lua), two (x.lua)")
 		end)
 	end,
 	["a failing mapping drops its claims, the others stay, and the failure says script and line"] = function()
