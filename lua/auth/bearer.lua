@@ -17,14 +17,15 @@ local function from_header(req)
 	if not header then
 		return nil
 	end
-	local scheme, rest = header:match("^(%S+)%s*(.-)%s*$")
-	if not scheme or scheme:lower() ~= "bearer" then
+	if header:sub(1, 6):lower() ~= "bearer" then
 		return nil
 	end
-	if not rest:find("^[%w%-%._~+/]+=*$") then
+	local rest = header:match("^%s+()", 7)
+	local text = rest and header:sub(rest)
+	if not text or text == "" or text:find(" ", 1, true) then
 		err.raise("invalid_request", "The Authorization header is malformed.")
 	end
-	return rest
+	return text
 end
 
 local function from_form(req)

@@ -163,7 +163,23 @@ end
 -- speak at the next failure. A right secret from elsewhere is never kept waiting.
 local blocked = {}
 
-local function failed(req, application, key, basic, why)
+local function block_key(client_id, req)
+	return throttle.key("client", client_id, req.peer or "")
+end
+
+local function refuse_blocked(client_id, req)
+	if next(blocked) == nil then
+		return
+	end
+	local key = block_key(client_id, req)
+	if blocked[key] and blocked[key] > time.mono() then
+		err.raise("slow_down", "Too many failed attempts.", { status = 429 })
+	end
+	blocked[key] = nil
+end
+
+local function failed(req, application, client_id, basic, why)
+	local key = block_key(client_id, req)
 	local ok, seconds = throttle.reserve(key, 20, 60)
 	if not ok then
 		blocked[key] = time.mono() + seconds
@@ -192,22 +208,16 @@ function clients.authenticate(req, form)
 	if public and (given.client_secret or "") == "" then
 		return application, "none"
 	end
-	local key = throttle.key("client", given.client_id, req.peer or "")
-	if blocked[key] then
-		if blocked[key] > time.mono() then
-			err.raise("slow_down", "Too many failed attempts.", { status = 429 })
-		end
-		blocked[key] = nil
-	end
+	refuse_blocked(given.client_id, req)
 	local matches = secret_matches(application and entry, given.client_secret or "")
 	if not application then
-		failed(req, nil, key, basic, "the client is unknown.")
+		failed(req, nil, given.client_id, basic, "the client is unknown.")
 	end
 	if not allowed(application, method) then
-		failed(req, application, key, basic, "this client uses another method.")
+		failed(req, application, given.client_id, basic, "this client uses another method.")
 	end
 	if not matches then
-		failed(req, application, key, basic, "the secret is wrong.")
+		failed(req, application, given.client_id, basic, "the secret is wrong.")
 	end
 	return application, method
 end

@@ -51,8 +51,13 @@ local function check_permissions(list)
 	return list
 end
 
-local function event(row, reason)
-	return events.statement { kind = "group_changed", reason = ("%s %s by command"):format(row.name, reason) }
+-- The end of each batch: what changed, told to the log and to those who remember groups.
+local function changed(statements, row, reason)
+	statements[#statements + 1] = events.statement {
+		kind = "group_changed", reason = ("%s %s by command"):format(row.name, reason),
+	}
+	statements[#statements + 1] = users.directory_statement()
+	return rows.batch(statements)
 end
 
 local CHANGE = { permission = "list", parent = "list" }
@@ -71,8 +76,7 @@ function group.verbs.add(argv, first)
 	for _, parent in ipairs(options.parent or {}) do
 		statements[#statements + 1] = groups.parent_statement(id, find(parent).id)
 	end
-	statements[#statements + 1] = event({ name = name }, "made")
-	if not rows.batch(statements) then
+	if not changed(statements, { name = name }, "made") then
 		refuse('there is a group "%s" already', name)
 	end
 	return done(options, name, ('group "%s" made'):format(name))
@@ -87,8 +91,7 @@ function group.verbs.set(argv, first)
 	for _, parent in ipairs(options.parent or {}) do
 		statements[#statements + 1] = groups.parent_statement(row.id, find(parent).id)
 	end
-	statements[#statements + 1] = event(row, "changed")
-	rows.batch(statements)
+	changed(statements, row, "changed")
 	return done(options, options.NAME, ('group "%s" changed'):format(options.NAME))
 end
 
@@ -97,8 +100,7 @@ function group.verbs.delete(argv, first)
 	local row = find(options.NAME)
 	not_declared(row)
 	local statements = groups.delete_statements(row)
-	statements[#statements + 1] = event(row, "deleted")
-	rows.batch(statements)
+	changed(statements, row, "deleted")
 	return print_.done(options, ('group "%s" deleted'):format(row.name), { name = row.name, deleted = true })
 end
 
@@ -108,7 +110,7 @@ local function member(verb, statement_of, text)
 		local options = args.parse(argv, first, spec)
 		local row = find(options.NAME)
 		local person = users.by_name(options.USER) or refuse('there is no user "%s"', options.USER)
-		local ok = rows.batch { statement_of(person.id, row.id),
+		local ok = rows.batch { statement_of(person.id, row.id), users.directory_statement(),
 			events.statement { kind = "group_changed", user = person, reason = row.name .. " " .. verb .. " by command" } }
 		if not ok then
 			refuse('"%s" is not in the group "%s"', options.USER, row.name)

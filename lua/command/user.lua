@@ -123,6 +123,7 @@ function user.verbs.add(argv, first, body)
 		email_verified = options["email-verified"], type = options.type,
 		password = encoded_password(options, body, { username = options.NAME }),
 	}
+	statements[#statements + 1] = users.directory_statement()
 	for _, group_id in ipairs(ids) do
 		statements[#statements + 1] = groups.join_statement(id, group_id)
 	end

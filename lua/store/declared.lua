@@ -302,6 +302,7 @@ local function statements_of(changes, config)
 		end
 		note(list, item)
 	end
+	list[#list + 1] = users.directory_statement()
 	return list
 end
 

@@ -1,5 +1,5 @@
 -- store/users.lua: people. A user row is { id, pk, username, name, email, email_verified, type, active, attributes, uid,
--- valid_from, declared (0, 1, 2: see the migration), created_at, last_login_at, password_at }; the password's hash is
+-- valid_from, declared (0, 1, 2: see the migration), directory (the version of all groups when it was read), created_at, last_login_at, password_at }; the password's hash is
 -- never in it.
 local rows = require "store/rows"
 
@@ -9,7 +9,8 @@ local users = {}
 users.COLUMNS = [[u.id as u_id, u.pk as u_pk, u.username as u_username, u.name as u_name, u.email as u_email,
 	u.email_verified as u_email_verified, u.type as u_type, u.active as u_active, u.attributes as u_attributes,
 	u.uid as u_uid, u.valid_from as u_valid_from, u.declared as u_declared, u.created_at as u_created_at,
-	u.last_login_at as u_last_login_at, u.password_at as u_password_at]]
+	u.last_login_at as u_last_login_at, u.password_at as u_password_at,
+	(select next from sequences where name = 'directory') as u_directory]]
 
 function users.from(row)
 	return row and {
@@ -17,7 +18,7 @@ function users.from(row)
 		email_verified = row.u_email_verified == 1, type = row.u_type, active = row.u_active == 1,
 		attributes = row.u_attributes == "{}" and json.object {} or json.decode(row.u_attributes),
 		uid = row.u_uid, valid_from = row.u_valid_from, declared = row.u_declared,
-		created_at = row.u_created_at, last_login_at = row.u_last_login_at, password_at = row.u_password_at,
+		directory = row.u_directory, created_at = row.u_created_at, last_login_at = row.u_last_login_at, password_at = row.u_password_at,
 	}
 end
 
@@ -55,9 +56,6 @@ local function group_from(row)
 	}
 end
 
-local DIRECT = [[select g.id, g.pk, g.name, g.attributes, g.permissions, g.declared, 1 as direct
-	from memberships m join groups g on g.id = m.group_id where m.user_id = $1 and g.declared <> 2 order by g.name]]
-
 -- Direct groups and all ancestors, cycles included once.
 local ALL = [[with recursive reach (id) as (
 		select group_id from memberships where user_id = $1
@@ -66,21 +64,49 @@ local ALL = [[with recursive reach (id) as (
 		exists (select 1 from memberships m where m.user_id = $1 and m.group_id = g.id) as direct
 	from reach r join groups g on g.id = r.id where g.declared <> 2 order by g.name]]
 
-local function groups_of(sql, user)
+local function groups_of(user)
 	local out = {}
-	for index, row in ipairs(rows.all(sql, user.id)) do
+	for index, row in ipairs(rows.all(ALL, user.id)) do
 		out[index] = group_from(row)
 		out[index].direct = row.direct == 1 or row.direct == true
 	end
 	return out
 end
 
-function users.groups(user)
-	return groups_of(DIRECT, user)
-end
+-- Groups change seldom and are asked at every token: remembered under the version of the directory, which came with the
+-- user's row and which every change of groups and memberships moves on. Borrowed by all who ask.
+local REMEMBERED = 500
+local known, known_count = {}, 0
 
 function users.all_groups(user)
-	return groups_of(ALL, user)
+	local entry = known[user.id]
+	if entry and entry.version == user.directory then
+		return entry.groups
+	end
+	if not entry then
+		if known_count >= REMEMBERED then
+			known, known_count = {}, 0
+		end
+		known_count = known_count + 1
+	end
+	entry = { version = user.directory, groups = groups_of(user) }
+	known[user.id] = entry
+	return entry.groups
+end
+
+function users.groups(user)
+	local direct = {}
+	for _, group in ipairs(users.all_groups(user)) do
+		if group.direct then
+			direct[#direct + 1] = group
+		end
+	end
+	return direct
+end
+
+-- Belongs into every batch that changes groups or who is in them.
+function users.directory_statement()
+	return { "update sequences set next = next + 1 where name = 'directory'" }
 end
 
 -- What scripts see of a person: names and fields as authentik's expressions know them.

@@ -3,7 +3,7 @@
 
 create table settings (key text primary key, value text not null);
 create table sequences (name text primary key, next bigint not null);
-insert into sequences (name, next) values ('user', 1), ('group', 1);
+insert into sequences (name, next) values ('user', 1), ('group', 1), ('directory', 1);
 
 create table users (
 	id text primary key,
