@@ -10,12 +10,14 @@ import { freePort, eventually, root } from '../harness/broker.mjs';
 import { Browser, authorizeUrl, basic, pkce } from '../harness/browser.mjs';
 
 const program = process.env.TIDELOCK;
-const staticProgram = path.join(root, 'build/static/tidelock');
-const debugProgram = path.join(root, 'build/debug/tidelock');
-const bareProgram = path.join(root, 'build/bench/bare');
+const build = process.env.B ?? path.join(root, 'build');
+const staticProgram = path.join(build, 'static/tidelock');
+const debugProgram = path.join(build, 'debug/tidelock');
+const bareProgram = path.join(build, 'bench/bare');
 const seconds = Number(process.env.BENCH_SECONDS ?? 4);
-const rows = [];
-const note = (what, measured, reach) => { rows.push([what, measured, reach]); console.log(`${what.padEnd(58)} ${measured.padEnd(34)} ${reach}`); };
+const note = (what, measured, reach) => console.log(`${what.padEnd(62)} ${measured.padEnd(38)} ${reach}`);
+const children = new Set();
+process.on('exit', () => { for (const child of children) child.kill('SIGTERM'); });
 const us = (value) => `${value.toFixed(1)} µs`;
 const bare = (...args) => Number(execFileSync(bareProgram, args.map(String), { encoding: 'utf8' }));
 
@@ -69,6 +71,7 @@ ${objects}`);
 		const from = performance.now();
 		this.log = '';
 		this.child = spawn(executable, ['serve', '-c', this.file], { stdio: ['ignore', 'pipe', 'pipe'] });
+		children.add(this.child);
 		for (const out of [this.child.stdout, this.child.stderr]) out.on('data', (chunk) => { this.log += chunk; });
 		const probe = () => new Promise((resolve) => http.get({ socketPath: path.join(this.dir, 'data/control.sock'), path: '/healthz', agent: false }, (r) => { r.resume(); resolve(r.statusCode === 200); }).on('error', () => resolve(false)));
 		for (const end = from + 15000; !(await probe()); ) {
