@@ -447,7 +447,7 @@ static enum st check_tls(const struct config *config)
 	tls = tls_config_new();
 	st = tls ? tls_config_add(tls, buf_slice(&chain), buf_slice(&key), NULL, 0, error, sizeof(error)) : ST_NOMEM;
 	if (st)
-		fprintf(stderr, "tls: %s\n", error);
+		fprintf(stderr, "tls: %s with the key %s: %s\n", config->certificate, config->key, error);
 out:
 	tls_config_unref(tls);
 	buf_free(&chain);

@@ -76,6 +76,21 @@ static enum st add_pem(struct buf *bundle, const char *name, const char *path, c
 	return st;
 }
 
+/* The two files of `tls`, and what they are called in messages. */
+static enum st add_tls(struct buf *bundle, const struct config *config, char *error)
+{
+	char pair[ERROR_SIZE];
+	enum st st;
+
+	if (!*config->certificate)
+		return ST_OK;
+	snprintf(pair, sizeof(pair), "tls: %s with the key %s", config->certificate, config->key);
+	if ((st = bundle_add(bundle, "pair", slice_str(pair))) ||
+	    (st = add_pem(bundle, "certificate", config->certificate, error)))
+		return st;
+	return add_pem(bundle, "key", config->key, error);
+}
+
 static enum st generation_bundle(struct master *m, struct generation *g, char *error)
 {
 	struct buf bundle = {0};
@@ -86,10 +101,7 @@ static enum st generation_bundle(struct master *m, struct generation *g, char *e
 	if ((st = bundle_add(&bundle, "config", buf_slice(&g->config.wire))) ||
 	    (st = bundle_add(&bundle, "data", slice_str(g->config.data))) ||
 	    (st = bundle_add(&bundle, "connections", slice_str(g->config.connections))) ||
-	    (st = bundle_add(&bundle, "identity", slice_str(identity))))
-		goto out;
-	if (*g->config.certificate && ((st = add_pem(&bundle, "certificate", g->config.certificate, error)) ||
-				       (st = add_pem(&bundle, "key", g->config.key, error))))
+	    (st = bundle_add(&bundle, "identity", slice_str(identity))) || (st = add_tls(&bundle, &g->config, error)))
 		goto out;
 	if (m->options->lua_dir && (st = assets_bundle(m->options->lua_dir, &bundle))) {
 		snprintf(error, ERROR_SIZE, "--lua %s: %s", m->options->lua_dir, strerror(errno));

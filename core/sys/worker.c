@@ -223,7 +223,7 @@ static void started(void *arg, enum st st, const char *error, struct tls_config 
 
 /* Takes apart what came, first for the process itself (data, identity), then for this load. */
 struct bundle_parts {
-	struct slice config, data, identity, certificate, key, connections;
+	struct slice config, data, identity, certificate, key, pair, connections;
 };
 
 static void bundle_parts(struct slice in, struct bundle_parts *p)
@@ -242,6 +242,8 @@ static void bundle_parts(struct slice in, struct bundle_parts *p)
 			p->certificate = bytes;
 		else if (slice_eq(name, SLICE_LIT("key")))
 			p->key = bytes;
+		else if (slice_eq(name, SLICE_LIT("pair")))
+			p->pair = bytes; /* what the two files are called in messages */
 		else if (slice_eq(name, SLICE_LIT("connections")))
 			p->connections = bytes;
 	}
@@ -272,18 +274,30 @@ out:
 	return st;
 }
 
+/* The certificate and key from files; none is fine. */
+static enum st load_tls(struct loading *l, const struct bundle_parts *parts, char *error)
+{
+	char why[256] = "out of memory";
+	enum st st;
+
+	if (!parts->certificate.n)
+		return ST_OK;
+	l->tls = tls_config_new();
+	st = l->tls ? tls_config_add(l->tls, parts->certificate, parts->key, NULL, 0, why, sizeof(why)) : ST_NOMEM;
+	if (st)
+		snprintf(error, ERROR_SIZE, "%.*s: %s. Put the server's certificate first, its issuers after it, both files in PEM",
+			 (int)parts->pair.n, (const char *)parts->pair.p, why);
+	return st;
+}
+
 static void load(struct loading *l, const struct bundle_parts *parts)
 {
 	char error[ERROR_SIZE] = "out of memory";
 	enum st st;
 
-	if (parts->certificate.n) {
-		l->tls = tls_config_new();
-		st = l->tls ? tls_config_add(l->tls, parts->certificate, parts->key, NULL, 0, error, sizeof(error)) : ST_NOMEM;
-		if (st) {
-			load_failed(st, error);
-			return;
-		}
+	if ((st = load_tls(l, parts, error))) {
+		load_failed(st, error);
+		return;
 	}
 	l->keep_bundle = assets_use_bundle(buf_slice(&l->bundle));
 	l->vm = broker_vm(error, sizeof(error));
