@@ -58,13 +58,13 @@ local function completed(settings)
 	return full, client_id
 end
 
+-- Those of the endpoints that there are.
 local function urls_of(application)
 	local own = conf.link("/application/o/" .. application.slug .. "/")
 	local shared = conf.link("/application/o/")
 	return {
 		issuer = clients.issuer(application), discovery = own .. ".well-known/openid-configuration", jwks = own .. "jwks/",
 		authorization = shared .. "authorize/", token = shared .. "token/", userinfo = shared .. "userinfo/",
-		revocation = shared .. "revoke/", introspection = shared .. "introspect/", end_session = own .. "end-session/",
 	}
 end
 
@@ -155,8 +155,7 @@ end
 
 local FIELDS = { "slug", "name", "client_id", "client_type", "active", "declared", "secrets", "redirect_uris", "scopes",
 	"grant_types", "consent", "pkce", "signing_alg" }
-local URLS = { "issuer", "discovery", "authorization", "token", "userinfo", "jwks", "revocation", "introspection",
-	"end_session" }
+local URLS = { "issuer", "discovery", "authorization", "token", "userinfo", "jwks" }
 
 function app.verbs.show(argv, first)
 	local options = args.parse(argv, first, { usage = "app show NAME", positional = { "NAME" } })

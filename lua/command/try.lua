@@ -54,7 +54,7 @@ function try.verbs.scope(argv, first)
 	local application = application_named(options.app)
 	local made, failure = mapping.try(options.NAME, {
 		user = users.view(user), application = application, token = { scopes = {}, grant_type = "authorization_code" },
-		session = { auth_time = time.now(), amr = { "pwd" } }, request = { client_ip = "127.0.0.1", path = "/" },
+		session = { auth_time = time.now(), amr = { "pwd" } }, request = { client_ip = "127.0.0.1", path = "/" }, exact = true,
 	})
 	if not made then
 		return failure and failed(options, failure) or refuse('there is no scope mapping "%s"', options.NAME)
