@@ -15,6 +15,7 @@ read_globals = {
 files["lua/mapping/jail"] = {
 	std = "lua54",
 	allow_defined = true,
+	ignore = { "131" },
 	globals = { "json", "log", "print" },
 	read_globals = {
 		"base64", "hex", "time", "url", "regex", "http", "ip", "list_flatten", "slugify", "is_member", "user", "request",
