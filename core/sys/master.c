@@ -393,7 +393,10 @@ static void worker_gone(struct master *m, int status)
 	m->channel.fd = -1;
 	jails_kill(m);
 	if (m->draining) {
-		finish(m, 0);
+		bool clean = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+		if (!clean)
+			log_line(LOG_ERROR, "the worker did not end well");
+		finish(m, clean ? 0 : 1);
 		return;
 	}
 	if (WIFEXITED(status) && WEXITSTATUS(status) == WORKER_EXIT_CORRUPT) {
