@@ -200,11 +200,8 @@ static void serve(struct loading *l, struct tls_config *tls)
 	}
 	if (old)
 		vm_retire(old, RETIRE_US);
-	bool first = !l->reload;
 	loading_close(l);
 	tell(MSG_READY, 0, "");
-	if (first)
-		jail_warm(); /* the first sign-in need not wait for it */
 }
 
 static void started(void *arg, enum st st, const char *error, struct tls_config *tls)
@@ -441,6 +438,7 @@ static enum st open_services(const char *data, char *error)
 	jail_set_spawner(&spawner);
 	if ((st = broker_open(data, error, ERROR_SIZE)))
 		return st;
+	jail_warm(); /* it starts while this process loads its Lua, which then has it compile the scripts */
 	worker.bridge = bridge_new();
 	worker.server = worker.bridge ? http_server_new(&http_default_limits, handle, worker.bridge) : NULL;
 	fcntl(worker.channel.fd, F_SETFL, O_NONBLOCK);
