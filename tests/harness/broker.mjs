@@ -191,8 +191,10 @@ export class Broker {
 		try {
 			if (this.child && this.child.exitCode === null && this.child.signalCode === null) {
 				if (this.options.atRest !== false) await this.assertAtRest();
-				await this.stop();
+				const { code } = await this.stop();
+				assert.equal(code, 0, `the broker did not end well:\n${this.log}`);
 			}
+			assert.doesNotMatch(this.log, /Sanitizer|runtime error:/);
 		} finally {
 			this.child?.kill('SIGKILL');
 			if (!process.env.TIDELOCK_KEEP) await rm(this.dir, { recursive: true, force: true });

@@ -1,0 +1,156 @@
+// An administrator at the command line, with a running broker and without: users, groups, applications, keys, scripts, events.
+import { test } from 'node:test';
+import assert from 'node:assert/strict';
+import { Broker, eventually } from '../harness/broker.mjs';
+import { Browser, claimsOf, headerOf, obtainTokens } from '../harness/browser.mjs';
+
+const canSignIn = async (broker, name, password) => {
+	const browser = new Browser(broker);
+	const at = await browser.signIn((await browser.open('/signin')).page, name, password);
+	return /id="greeting"/.test(at.page.text);
+};
+
+test('a_user_made_by_command_signs_in_and_a_disabled_one_does_not', async () => {
+	const broker = await Broker.start();
+	const made = await broker.command('user', 'add', 'dave', '--name', 'Dave', '--email', 'dave@example.org', '--group', 'staff', '--password-stdin', { input: 'a fine password\n' });
+	assert.equal(made.status, 0, made.err);
+	assert.ok(await canSignIn(broker, 'dave', 'a fine password'));
+	const shown = await broker.json('user', 'show', 'dave');
+	assert.equal(shown.email, 'dave@example.org');
+	assert.equal((await broker.command('user', 'disable', 'dave')).status, 0);
+	assert.ok(!(await canSignIn(broker, 'dave', 'a fine password')));
+	assert.equal((await broker.command('user', 'enable', 'dave')).status, 0);
+	assert.ok(await canSignIn(broker, 'dave', 'a fine password'));
+	assert.equal((await broker.command('user', 'delete', 'dave')).status, 0);
+	const again = await broker.command('user', 'add', 'dave', '--password-stdin', { input: 'a fine password\n' });
+	assert.equal(again.status, 1, 'S11: the name of a deleted person is not given again');
+});
+
+test('commands_work_while_no_broker_runs', async () => {
+	const broker = await Broker.start();
+	await broker.stop();
+	assert.equal((await broker.command('user', 'add', 'erin', '--password-stdin', { input: 'a fine password\n' })).status, 0);
+	assert.deepEqual((await broker.json('user', 'list')).map((user) => user.username).sort(), ['alice', 'bob', 'erin', 'root']);
+	await broker.serve();
+	assert.ok(await canSignIn(broker, 'erin', 'a fine password'));
+});
+
+test('an_application_made_by_command_signs_people_in_and_its_secrets_rotate_with_overlap', async () => {
+	const broker = await Broker.start();
+	const made = await broker.json('app', 'add', 'wiki', '--redirect-uri', 'https://wiki.example.org/cb', '--scope', 'openid', '--scope', 'profile');
+	assert.ok(made.client_secret);
+	const shown = await broker.json('app', 'show', 'wiki');
+	assert.doesNotMatch(JSON.stringify(shown), new RegExp(made.client_secret));
+	const signIn = async (secret) => {
+		const { authorizeUrl, pkce } = await import('../harness/browser.mjs');
+		const browser = new Browser(broker);
+		const { verifier, challenge } = pkce();
+		let at = await browser.open(authorizeUrl(broker, { client_id: made.client_id, redirect_uri: 'https://wiki.example.org/cb', scope: 'openid', code_challenge: challenge, code_challenge_method: 'S256' }));
+		at = await browser.signIn(at.page);
+		if (at.page) at = await browser.submit(at.page, { answer: 'allow' }, 'consent');
+		const basic = 'Basic ' + Buffer.from(`${encodeURIComponent(made.client_id)}:${encodeURIComponent(secret)}`).toString('base64');
+		return browser.post('/application/o/token/', { grant_type: 'authorization_code', code: at.away.searchParams.get('code'), redirect_uri: 'https://wiki.example.org/cb', code_verifier: verifier }, { headers: { authorization: basic } });
+	};
+	assert.equal((await signIn(made.client_secret)).status, 200);
+	const fresh = await broker.json('app', 'secret', 'wiki');
+	assert.equal((await signIn(fresh.client_secret)).status, 200);
+	assert.equal((await signIn(made.client_secret)).status, 200, 'two stay valid until the old one is retired');
+	assert.equal((await broker.command('app', 'secret', 'wiki', '--retire')).status, 0);
+	assert.equal((await signIn(made.client_secret)).status, 401);
+	assert.equal((await signIn(fresh.client_secret)).status, 200);
+});
+
+test('every_address_that_app_show_prints_answers', async () => {
+	const broker = await Broker.start();
+	const shown = await broker.command('app', 'show', 'web');
+	const addresses = [...shown.out.matchAll(/https?:\/\/127\.0\.0\.1:\d+\S*/g)].map((match) => match[0]);
+	assert.ok(addresses.length >= 5, shown.out);
+	for (const address of addresses) {
+		const answer = await new Browser(broker).get(address);
+		assert.notEqual(answer.status, 404, address);
+	}
+});
+
+test('a_signing_key_is_published_before_it_signs_and_an_old_one_while_its_tokens_live', async () => {
+	const broker = await Broker.start();
+	const kids = async () => (await new Browser(broker).get('/application/o/web/jwks/')).json.keys.map((key) => key.kid);
+	const before = await obtainTokens(broker);
+	const old = headerOf(before.id_token).kid;
+	const published = await kids();
+	const rotated = await broker.command('key', 'rotate');
+	assert.equal(rotated.status, 0, rotated.err);
+	const after = await obtainTokens(broker);
+	const used = headerOf(after.id_token).kid;
+	assert.notEqual(used, old);
+	assert.ok(published.includes(used), 'the new key was published before it signed');
+	assert.ok((await kids()).includes(old), 'the old key is still published');
+	const info = await new Browser(broker).get('/application/o/userinfo/', { headers: { authorization: `Bearer ${before.access_token}` } });
+	assert.equal(info.status, 200);
+});
+
+test('try_scope_shows_the_result_its_cost_and_its_log_or_the_line_that_failed_and_what_it_saw', async () => {
+	const objects = `scope_mapping "fine" { scope = "fine", script = "fine.lua" }
+scope_mapping "broken" { scope = "broken", script = "broken.lua" }`;
+	const files = { 'fine.lua': 'log.info("hello " .. user.username)\nreturn { fine = { user.email } }', 'broken.lua': 'local part = user.attributes.badge\nreturn { badge = part:upper() }' };
+	const broker = await Broker.start({ objects, files });
+	const fine = await broker.command('try', 'scope', 'fine', '--user', 'alice', '--app', 'web');
+	assert.equal(fine.status, 0, fine.err);
+	for (const word of [/alice@example\.org/, /instructions\s+[1-9]/, /memory\s+\d/, /ms/, /hello alice/]) assert.match(fine.out, word);
+	const broken = await broker.command('try', 'scope', 'broken', '--user', 'alice', '--app', 'web');
+	assert.equal(broken.status, 1);
+	assert.match(broken.out + broken.err, /broken\.lua:2/);
+	assert.match(broken.out + broken.err, /part = nil/);
+});
+
+test('a_script_is_tried_as_the_file_stands_before_it_goes_live', async () => {
+	const objects = 'scope_mapping "colour" { scope = "colour", script = "colour.lua" }';
+	const broker = await Broker.start({ objects, files: { 'colour.lua': 'return "red"' } });
+	const { writeFile } = await import('node:fs/promises');
+	await writeFile(`${broker.dir}/colour.lua`, 'return "blue"');
+	assert.match((await broker.command('try', 'scope', 'colour', '--user', 'alice')).out, /blue/);
+});
+
+test('check_says_what_a_reload_would_change_and_errors_with_file_and_line', async () => {
+	const broker = await Broker.start();
+	assert.match((await broker.command('check')).out, /changes nothing/);
+	await broker.configure({ objects: 'user "zoe" { name = "Zoe" }' });
+	const changed = await broker.command('check');
+	assert.equal(changed.status, 0, changed.err);
+	assert.match(changed.out, /zoe/);
+	await broker.configure({ objects: 'user "zoe" { nmae = "Zoe" }\napplication "x" { redirect_uris = { "javascript:alert(1)" } }' });
+	const wrong = await broker.command('check');
+	assert.equal(wrong.status, 1);
+	assert.match(wrong.out + wrong.err, /tidelock\.lua:\d+.*nmae/);
+	assert.match(wrong.out + wrong.err, /tidelock\.lua:\d+.*redirect/);
+	broker.signal('SIGHUP');
+	await eventually(() => /reload refused/.test(broker.log), 5);
+	assert.ok(await canSignIn(broker, 'alice', 'wonderland'));
+});
+
+test('wrong_usage_is_2_and_a_refusal_1', async () => {
+	const broker = await Broker.start();
+	assert.equal((await broker.command('user')).status, 2);
+	assert.equal((await broker.command('user', 'add')).status, 2);
+	assert.equal((await broker.command('user', 'show', 'nobody')).status, 1);
+	assert.equal((await broker.command('nonsense')).status, 2);
+	assert.equal((await broker.command('version')).status, 0);
+});
+
+test('events_carry_the_request_id_that_the_person_saw', async () => {
+	const broker = await Broker.start();
+	const browser = new Browser(broker);
+	const at = await browser.signIn((await browser.open('/signin')).page, 'alice', 'not this one');
+	const id = at.page.headers['x-request-id'];
+	assert.ok(id);
+	assert.match(at.page.text, new RegExp(id));
+	await eventually(async () => (await broker.events('--kind', 'sign_in_failed')).some((event) => event.request_id === id), 3);
+	const tokens = await obtainTokens(broker, { scope: 'openid offline_access' });
+	await eventually(async () => {
+		const kinds = new Set((await broker.events('--user', 'alice')).map((event) => event.kind));
+		for (const kind of ['sign_in', 'sign_in_failed', 'token_issued']) if (!kinds.has(kind)) throw new Error(`no event ${kind} among ${[...kinds]}`);
+		return true;
+	}, 3);
+	const everything = JSON.stringify(await broker.events()) + broker.log;
+	for (const secret of ['not this one', 'wonderland', 'web-secret', tokens.code, tokens.access_token, tokens.refresh_token]) assert.ok(!everything.includes(secret));
+	assert.equal(claimsOf(tokens.id_token).aud, 'web');
+});
