@@ -1,12 +1,13 @@
 -- mapping/builtin.lua: the scope mappings that need no script, with the claims that authentik's managed ones give. They
--- see the user as scripts do (users.view). A declared mapping replaces the one of its scope.
+-- see the user as scripts do (users.view) and return claims, in a table of the caller's. A declared mapping replaces the
+-- one of its scope.
 local function names(groups)
 	local out = {}
-	for _, group in ipairs(groups or {}) do out[#out + 1] = group.name end
+	for index, group in ipairs(groups or {}) do out[index] = group.name end
 	return out
 end
 
-local function nothing() return nil end
+local function nothing() return {} end
 
 -- OpenID Connect Core 5.3.2: a claim without a value is left out, not sent empty.
 local function present(text)
@@ -18,7 +19,7 @@ return {
 	email = {
 		description = "Email address",
 		run = function(user)
-			if not present(user.email) then return nil end
+			if not present(user.email) then return {} end
 			return { email = user.email, email_verified = user.email_verified == true }
 		end,
 	},
@@ -37,7 +38,7 @@ return {
 	},
 	groups = {
 		description = "Your groups",
-		run = function(user) return names(user.groups) end,
+		run = function(user) return { groups = names(user.groups) } end,
 	},
 	entitlements = {
 		description = "Application entitlements",

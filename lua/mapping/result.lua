@@ -58,12 +58,19 @@ local function contains(list, value)
 	return false
 end
 
--- Unites two lists; the first keeps its order, nothing stands twice.
+-- Unites two lists; the first keeps its order, nothing stands twice. Texts, the usual items, are found by their name.
 local function unite(first, second)
-	local out = {}
+	local out, texts = {}, {}
 	for _, list in ipairs { first, second } do
 		for _, item in ipairs(list) do
-			if not contains(out, item) then out[#out + 1] = item end
+			local known
+			if type(item) == "string" then
+				known = texts[item]
+				texts[item] = true
+			else
+				known = contains(out, item)
+			end
+			if not known then out[#out + 1] = item end
 		end
 	end
 	return out

@@ -7,13 +7,24 @@ local result  = require "mapping/result"
 
 local mapping = {}
 
--- scope → list of declared mappings, ordered by name. Made by declare() once a generation.
-local declared = {}
+-- scope → list of mappings, ordered by name: { name, scope, description, label = "name (script)", script?, source?, run? }.
+-- The built-in ones, until declare() puts the configuration's in their places, once a generation.
+local function builtins()
+	local out = {}
+	for scope, own in pairs(builtin) do
+		out[scope] = { {
+			name = scope, scope = scope, description = own.description, run = own.run, label = scope .. " (built-in)",
+		} }
+	end
+	return out
+end
+
+local by_scope = builtins()
 
 -- Takes the configuration's mappings and, with `compile`, asks the jail whether they are Lua at all.
 -- Returns true, or nil and "file:line: text".
 function mapping.declare(list, compile)
-	local by_scope = {}
+	local declared = {}
 	for _, entry in ipairs(list or {}) do
 		local ok, why = true, nil
 		if compile then
@@ -22,24 +33,22 @@ function mapping.declare(list, compile)
 		if not ok then
 			return nil, ("%s:%s: %s"):format(entry.script, why.line or "?", why.message)
 		end
-		local of_scope = by_scope[entry.scope] or {}
-		by_scope[entry.scope] = of_scope
-		of_scope[#of_scope + 1] = entry
+		local of_scope = declared[entry.scope] or {}
+		declared[entry.scope] = of_scope
+		of_scope[#of_scope + 1] = {
+			name = entry.name, scope = entry.scope, description = entry.description, script = entry.script,
+			source = entry.source, label = ("%s (%s)"):format(entry.name, entry.script),
+		}
 	end
-	for _, of_scope in pairs(by_scope) do
-		table.sort(of_scope, function(a, b) return a.name < b.name end)
+	by_scope = builtins()
+	for scope, of_scope in pairs(declared) do
+		table.sort(of_scope, function(one, other) return one.name < other.name end)
+		by_scope[scope] = of_scope
 	end
-	declared = by_scope
 	return true
 end
 
--- The mappings of one scope: { name, scope, description, script?, source?, run? }.
-local function of_scope(scope)
-	if declared[scope] then return declared[scope] end
-	local own = builtin[scope]
-	if not own then return {} end
-	return { { name = scope, scope = scope, description = own.description, run = own.run } }
-end
+local function of_scope(scope) return by_scope[scope] or {} end
 
 -- The scopes of an application in its own order: { { name, description, source = "built-in" | path | "none" } }.
 function mapping.scopes(application)
@@ -88,12 +97,9 @@ local function excerpt(given)
 	}
 end
 
--- Runs one mapping; exact counts every instruction, for trying. Returns its claims and what the run cost, or nil and the failure.
+-- Runs one script; exact counts every instruction, for trying. Returns its claims and what the run cost, or nil and the
+-- failure.
 local function run(entry, given, exact)
-	if entry.run then
-		local value = entry.run(given.user)
-		return result.claims(entry.scope, value), { result = value, log = {} }
-	end
 	local answer, failure = jail.run {
 		kind = "scope", name = entry.name, chunk = "=" .. entry.script, source = entry.source, given = given,
 		exact = exact,
@@ -111,8 +117,6 @@ local function run(entry, given, exact)
 	}
 end
 
-local function made_by(entry) return ("%s (%s)"):format(entry.name, entry.script or "built-in") end
-
 local function sorted_unique(scopes)
 	local out, seen = {}, {}
 	for _, scope in ipairs(scopes) do
@@ -127,22 +131,28 @@ end
 -- amr, acr }, request = { client_ip, path } }. Returns claims, provenance { claim = "name (script), …" }, failures (see run),
 -- dropped { { mapping, script, claim } }. Scopes run by name, so that the later name wins.
 function mapping.claims(context)
-	local claims, provenance, failures, dropped = {}, {}, {}, {}
-	local given = given_of(context)
+	local claims, provenance, failures, dropped, given = {}, {}, {}, {}, nil
+	local function take(entry, made)
+		for name in pairs(made) do
+			provenance[name] = provenance[name] and provenance[name] .. ", " .. entry.label or entry.label
+		end
+		result.merge(claims, made)
+	end
+	local function script(entry)
+		given = given or given_of(context)
+		local made, failure = run(entry, given)
+		if not made then
+			failures[#failures + 1] = failure
+			return
+		end
+		for _, name in ipairs(result.drop_reserved(made, context.application.script_claims)) do
+			dropped[#dropped + 1] = { mapping = entry.name, script = entry.script, claim = name }
+		end
+		take(entry, made)
+	end
 	for _, scope in ipairs(sorted_unique(context.scopes)) do
 		for _, entry in ipairs(of_scope(scope)) do
-			local made, failure = run(entry, given)
-			if not made then
-				failures[#failures + 1] = failure
-			else
-				for _, name in ipairs(result.drop_reserved(made, context.application.script_claims)) do
-					dropped[#dropped + 1] = { mapping = entry.name, script = entry.script, claim = name }
-				end
-				for name in pairs(made) do
-					provenance[name] = (provenance[name] and provenance[name] .. ", " or "") .. made_by(entry)
-				end
-				result.merge(claims, made)
-			end
+			if entry.run then take(entry, entry.run(context.user)) else script(entry) end
 		end
 	end
 	return claims, provenance, failures, dropped
@@ -175,20 +185,29 @@ function mapping.claim_names(application)
 	return owner, names
 end
 
+local function named(name)
+	for _, list in pairs(by_scope) do
+		for _, entry in ipairs(list) do
+			if entry.name == name then return entry end
+		end
+	end
+	return of_scope(name)[1]
+end
+
 -- One mapping for `tidelock try scope`: by its name, else by its scope. Returns { name, scope, script, claims, dropped, result,
 -- instructions, memory, ms, log }, or nil and the failure; nil alone when there is no such mapping.
 function mapping.try(name, context)
-	local entry
-	for _, list in pairs(declared) do
-		for _, candidate in ipairs(list) do
-			if candidate.name == name then entry = candidate end
-		end
-	end
-	entry = entry or of_scope(name)[1]
+	local entry = named(name)
 	if not entry then return nil end
 	context.scopes = context.scopes or { entry.scope }
-	local made, cost = run(entry, given_of(context), true)
-	if not made then return nil, cost end
+	local made, cost
+	if entry.run then
+		made = entry.run(context.user)
+		cost = { result = made, log = {} }
+	else
+		made, cost = run(entry, given_of(context), true)
+		if not made then return nil, cost end
+	end
 	local dropped = result.drop_reserved(made, (context.application or {}).script_claims)
 	return {
 		name = entry.name, scope = entry.scope, script = entry.script or "built-in", claims = made, dropped = dropped,
