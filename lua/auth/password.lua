@@ -113,7 +113,7 @@ local function attempt(req, username, text)
 	local list = counters(req, username)
 	local free, seconds = reserve(list)
 	if not free then
-		return nil, "throttled", seconds
+		return nil, "throttled", seconds, users.by_name(username)
 	end
 	local user, encoded = users.with_password(username)
 	-- Lengths that no password here has are still hashed, so that they take their time.
