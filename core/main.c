@@ -44,10 +44,20 @@ static const struct {
 	const char *name;
 	int (*run)(const struct arguments *a);
 } commands[] = {
-	{"serve", serve},      {"check", command_check}, {"user", command_run},   {"group", command_run},
-	{"app", command_run},  {"key", command_run},     {"try", command_run},    {"events", command_run},
-	{"version", version},  {"--version", version},   {"help", help},          {"--help", help},
-	{"-h", help},          {"lua-test", lua_test},
+	{"serve", serve},
+	{"check", command_check},
+	{"user", command_run},
+	{"group", command_run},
+	{"app", command_run},
+	{"key", command_run},
+	{"try", command_run},
+	{"events", command_run},
+	{"version", version},
+	{"--version", version},
+	{"help", help},
+	{"--help", help},
+	{"-h", help},
+	{"lua-test", lua_test},
 };
 
 /* Hidden: what the master starts this program as. Descriptor 3 is the channel. */
@@ -59,7 +69,8 @@ static int role(const char *name, struct arguments *a)
 		return worker_main(a->options.unsealed);
 	if (!strcmp(name, "jail")) {
 		struct identity id;
-		if (a->n < 2 || sscanf(a->word[1], "--uid=%u:%u", &id.uid, &id.gid) != 2 || privileges_drop(&id))
+		if (a->n < 2 || sscanf(a->word[1], "--uid=%u:%u", &id.uid, &id.gid) != 2 ||
+			privileges_drop(&id))
 			return EXIT_REFUSED;
 		assets_open(NULL);
 		return jail_main(CHANNEL_FD);

@@ -218,8 +218,14 @@ static int config_require(lua_State *L)
 }
 
 static const luaL_Reg host_functions[] = {
-	{"read", host_read}, {"list", host_list}, {"env", host_env},   {"load", host_load},
-	{"where", host_where}, {"url", host_url}, {"utf8", host_utf8}, {NULL, NULL},
+	{"read", host_read},
+	{"list", host_list},
+	{"env", host_env},
+	{"load", host_load},
+	{"where", host_where},
+	{"url", host_url},
+	{"utf8", host_utf8},
+	{NULL, NULL},
 };
 
 static void open_libraries(lua_State *L)
@@ -363,8 +369,8 @@ static int build_body(lua_State *L)
 	return 0;
 }
 
-enum st command_body(const char *const *argv, size_t argc, const struct slice *input, struct slice config_wire,
-		     struct buf *out, char *error, size_t error_size)
+enum st command_body(const char *const *argv, size_t argc, const struct slice *input,
+	struct slice config_wire, struct buf *out, char *error, size_t error_size)
 {
 	struct body b = {argv, argc, input, config_wire, out, error, error_size, ST_NOMEM};
 	lua_State *L = luaL_newstate();

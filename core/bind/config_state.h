@@ -15,5 +15,5 @@ must_check enum st config_evaluate(const char *path, struct config_result *resul
 void config_result_free(struct config_result *result);
 
 /* The body of a command for the broker: wire bytes of { argv = …, stdin = …, config = … }. input NULL = none. */
-must_check enum st command_body(const char *const *argv, size_t argc, const struct slice *input, struct slice config_wire,
-				struct buf *out, char *error, size_t error_size);
+must_check enum st command_body(const char *const *argv, size_t argc, const struct slice *input,
+	struct slice config_wire, struct buf *out, char *error, size_t error_size);

@@ -74,8 +74,8 @@ static enum st add_folder(int folder, const char *prefix, unsigned depth, struct
 			continue;
 		snprintf(name, sizeof(name), "%s%s%s", prefix, *prefix ? "/" : "", e->d_name);
 		if (S_ISDIR(s.st_mode) && depth)
-			st = add_folder(openat(folder, e->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC), name, depth - 1,
-					bundle);
+			st = add_folder(openat(folder, e->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC),
+				name, depth - 1, bundle);
 		else if (S_ISREG(s.st_mode) && strlen(name) < NAME_SIZE)
 			st = add_file(folder, e->d_name, name, bundle);
 	}

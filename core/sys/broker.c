@@ -67,14 +67,16 @@ static enum st key_open(const char *data, const char *database, char *error, siz
 	snprintf(path, sizeof(path), "%s/master.key", data);
 	enum st st = key_read(path, key);
 	if (st == ST_NOTFOUND && stat(database, &s) == 0 && s.st_size > 0) {
-		snprintf(error, error_size, "%s is missing, and the database cannot be read without it: restore the key from a backup",
-			 path);
+		snprintf(error,
+			error_size, "%s is missing, and the database cannot be read without it: restore the key from a backup",
+			path);
 		return ST_CORRUPT;
 	}
 	if (st == ST_NOTFOUND)
 		st = key_make(data, path, key);
 	if (st == ST_CORRUPT)
-		snprintf(error, error_size, "%s is not a key of %d bytes: restore it from a backup", path, MASTER_KEY_SIZE);
+		snprintf(error, error_size, "%s is not a key of %d bytes: restore it from a backup",
+			path, MASTER_KEY_SIZE);
 	else if (st)
 		st = fail(path, error, error_size);
 	else if ((st = crypto_master_set(key)))
@@ -98,7 +100,8 @@ enum st broker_open(const char *data, char *error, size_t error_size)
 	char database[4200];
 	enum st st;
 
-	snprintf(database, sizeof(database), "%s%s", data ? data : "", data ? "/tidelock.db" : ":memory:");
+	snprintf(database, sizeof(database), "%s%s", data ? data : "",
+		data ? "/tidelock.db" : ":memory:");
 	if ((st = data ? key_open(data, database, error, error_size) : key_forget()))
 		return st;
 	if ((st = pool_open(POOL_THREADS, POOL_QUEUE)) || (st = jail_open())) {

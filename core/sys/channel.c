@@ -91,8 +91,10 @@ enum st channel_receive(struct channel *c, struct message *m)
 	struct packet_head head;
 	struct iovec io[2] = {{&head, sizeof(head)}, {c->text, sizeof(c->text)}};
 	union control control;
-	struct msghdr h = {.msg_iov = io, .msg_iovlen = 2, .msg_control = control.bytes,
-			   .msg_controllen = sizeof(control.bytes)};
+	struct msghdr h = {.msg_iov = io,
+		.msg_iovlen = 2,
+		.msg_control = control.bytes,
+		.msg_controllen = sizeof(control.bytes)};
 	ssize_t n;
 
 	memset(m, 0, sizeof(*m));
@@ -138,7 +140,8 @@ bool bundle_next(struct slice *in, struct slice *name, struct slice *bytes)
 	struct slice s = *in;
 	uint32_t n;
 
-	if (!read_u32(&s, &n) || !read_bytes(&s, n, name) || !read_u32(&s, &n) || !read_bytes(&s, n, bytes))
+	if (!read_u32(&s, &n) || !read_bytes(&s, n, name) || !read_u32(&s, &n) ||
+		!read_bytes(&s, n, bytes))
 		return false;
 	*in = s;
 	return true;

@@ -4,22 +4,22 @@
 
 #include "base/bytes.h"
 
-#define CHANNEL_FD 3            /* where a child finds its end */
-#define CHANNEL_TEXT_MAX 16384  /* longer texts are cut */
+#define CHANNEL_FD 3           /* where a child finds its end */
+#define CHANNEL_TEXT_MAX 16384 /* longer texts are cut */
 #define CHANNEL_FDS_MAX 40
 
 enum message_type {
 	/* master to worker */
 	MSG_LOAD = 1, /* fds[0] the bundle, then listeners; value 0 first start, 1 reload; text: listener flags, one byte each */
-	MSG_JAIL,     /* fds[0] a jail's socket, value its pid; without a descriptor: none to be had, text says why */
+	MSG_JAIL, /* fds[0] a jail's socket, value its pid; without a descriptor: none to be had, text says why */
 	MSG_DRAIN,
 	/* worker to master */
-	MSG_READY,     /* MSG_LOAD succeeded */
-	MSG_FAILED,    /* MSG_LOAD failed, text says why; value 1: stored data is damaged */
+	MSG_READY,  /* MSG_LOAD succeeded */
+	MSG_FAILED, /* MSG_LOAD failed, text says why; value 1: stored data is damaged */
 	MSG_WANT_JAIL,
-	MSG_KILL_JAIL, /* value is the pid */
+	MSG_KILL_JAIL,   /* value is the pid */
 	MSG_WANT_RELOAD, /* somebody asked over the control socket; answered by MSG_RELOADED */
-	MSG_RELOADED,  /* master to worker: value 0 done, 1 refused; text says why */
+	MSG_RELOADED,    /* master to worker: value 0 done, 1 refused; text says why */
 };
 
 /* Flags of a listener in MSG_LOAD. */
@@ -34,7 +34,7 @@ struct message {
 };
 
 struct channel {
-	int fd; /* owns */
+	int fd;                               /* owns */
 	unsigned char text[CHANNEL_TEXT_MAX]; /* of the message received last */
 };
 

@@ -12,11 +12,11 @@
 
 #include "base/log.h"
 #include "bind/config_state.h"
-#include "json/json.h"
 #include "net/tls.h"
 #include "sys/config.h"
 #include "sys/listeners.h"
 #include "sys/local.h"
+#include "json/json.h"
 
 #define INPUT_MAX 65536
 #define ANSWER_MAX (64u << 20)
@@ -29,7 +29,8 @@ void command_usage(FILE *to)
 {
 	fputs("usage: tidelock COMMAND [-c FILE] …\n"
 	      "\n"
-	      "  serve                            run the broker (--unsealed, --lua DIR for development)\n"
+	      "  serve                            run the broker (--unsealed, --lua DIR for "
+	      "development)\n"
 	      "  check                            validate the configuration and its scripts\n"
 	      "  user    add|set|password|disable|enable|delete|list|show NAME …\n"
 	      "  group   add|set|delete|add-user|remove-user|list|show NAME …\n"
@@ -40,8 +41,9 @@ void command_usage(FILE *to)
 	      "  events  [--follow] [--user U]    the audit log\n"
 	      "  version                          this program and the libraries inside\n"
 	      "\n"
-	      "The configuration is FILE, else $TIDELOCK_CONFIG, else /etc/tidelock.lua. Commands work while the broker runs.\n",
-	      to);
+	      "The configuration is FILE, else $TIDELOCK_CONFIG, else /etc/tidelock.lua. Commands "
+	      "work while the broker runs.\n",
+		to);
 }
 
 static bool set_config(struct options *o, const char *path)
@@ -84,8 +86,9 @@ bool arguments_parse(struct arguments *a, int argc, char **argv)
 			own = true;
 		} else if (!own && !strcmp(argv[i], "--unsealed")) {
 			a->options.unsealed = true;
-		} else if (!own && ((value = option_value("-c", &i, argc, argv)) ||
-				    (value = option_value("--config", &i, argc, argv)))) {
+		} else if (!own &&
+			((value = option_value("-c", &i, argc, argv)) ||
+				(value = option_value("--config", &i, argc, argv)))) {
 			config = value;
 		} else if (!own && (value = option_value("--lua", &i, argc, argv))) {
 			a->options.lua_dir = value;
@@ -182,13 +185,14 @@ static enum st prompt_twice(struct buf *out)
 static enum st gather_input(struct arguments *a, struct buf *in, bool *given)
 {
 	bool wants_password = a->n >= 3 && !strcmp(a->word[0], "user") &&
-			      (!strcmp(a->word[1], "add") || !strcmp(a->word[1], "password"));
+		(!strcmp(a->word[1], "add") || !strcmp(a->word[1], "password"));
 	enum st st = ST_OK;
 
 	*given = has_option(a, "--password-stdin");
 	if (*given)
 		return read_input(in);
-	if (!wants_password || has_option(a, "--password") || has_option(a, "--no-password") || !isatty(STDIN_FILENO))
+	if (!wants_password || has_option(a, "--password") || has_option(a, "--no-password") ||
+		!isatty(STDIN_FILENO))
 		return ST_OK;
 	*given = true;
 	st = prompt_twice(in);
@@ -218,7 +222,9 @@ static enum st split_answer(struct slice answer, int *status, struct slice *body
 		if (memcmp(answer.p + i, "\r\n\r\n", 4))
 			continue;
 		*body = slice_sub(answer, i + 4, answer.n);
-		*status = answer.n > 12 && !memcmp(answer.p, "HTTP/1.1 ", 9) ? atoi((const char *)answer.p + 9) : 0;
+		*status = answer.n > 12 && !memcmp(answer.p, "HTTP/1.1 ", 9)
+			? atoi((const char *)answer.p + 9)
+			: 0;
 		return *status ? ST_OK : ST_BAD;
 	}
 	return ST_BAD;
@@ -233,8 +239,10 @@ static enum st ask(int fd, struct slice body, struct buf *answer)
 	ssize_t n = -1;
 
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-	buf_printf(&request, "POST /command HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
-			     "Content-Type: application/octet-stream\r\nContent-Length: %zu\r\n\r\n", body.n);
+	buf_printf(&request,
+		"POST /command HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+		"Content-Type: application/octet-stream\r\nContent-Length: %zu\r\n\r\n",
+		body.n);
 	buf_add_slice(&request, body);
 	answer->max = ANSWER_MAX;
 	st = request.failed ? ST_NOMEM : send_all(fd, buf_slice(&request));
@@ -265,10 +273,12 @@ static enum st ask_broker(int fd, struct slice body, struct buf *json)
 	enum st st = ask(fd, body, &answer);
 
 	if (st || (st = split_answer(buf_slice(&answer), &status, &text))) {
-		fprintf(stderr, "tidelock: the broker did not answer: %s\n", st == ST_IO ? strerror(errno) : st_name(st));
+		fprintf(stderr, "tidelock: the broker did not answer: %s\n",
+			st == ST_IO ? strerror(errno) : st_name(st));
 		st = st ? st : ST_BAD;
 	} else if (status != 200) {
-		fprintf(stderr, "tidelock: the broker answered %d: %.*s\n", status, (int)text.n, (const char *)text.p);
+		fprintf(stderr, "tidelock: the broker answered %d: %.*s\n", status, (int)text.n,
+			(const char *)text.p);
 		st = ST_REFUSED;
 	} else {
 		buf_add_slice(json, text);
@@ -297,7 +307,8 @@ static bool take_again(const struct json *j, struct arguments *a)
 		return false;
 	static char *copies[ARRAY_LEN(((struct arguments *)0)->word)];
 	a->n = 0;
-	for (const struct json *w = json_first(words); w && a->n + 1 < ARRAY_LEN(a->word); w = json_next(w)) {
+	for (const struct json *w = json_first(words); w && a->n + 1 < ARRAY_LEN(a->word);
+		w = json_next(w)) {
 		struct slice s = json_string(w);
 		free(copies[a->n]);
 		copies[a->n] = strndup(s.p ? (const char *)s.p : "", s.n);
@@ -339,11 +350,13 @@ static int print_answer(struct slice text, struct arguments *a, bool *again)
 /* ---- commands ----------------------------------------------------------------------------------------------------- */
 
 /* Does it once, by whoever can. */
-static enum st carry_out(const struct arguments *a, const struct config *config, const struct slice *input, struct buf *json)
+static enum st carry_out(const struct arguments *a, const struct config *config,
+	const struct slice *input, struct buf *json)
 {
 	struct buf body = {0};
 	char error[512] = "out of memory";
-	enum st st = command_body(a->word, a->n, input, buf_slice(&config->wire), &body, error, sizeof(error));
+	enum st st = command_body(
+		a->word, a->n, input, buf_slice(&config->wire), &body, error, sizeof(error));
 
 	if (st) {
 		fprintf(stderr, "tidelock: %s\n", error);
@@ -354,7 +367,8 @@ static enum st carry_out(const struct arguments *a, const struct config *config,
 		} else if (errno == ENOENT || errno == ECONNREFUSED || errno == ENOTDIR) {
 			st = local_command(&a->options, config, buf_slice(&body), json);
 		} else {
-			fprintf(stderr, "tidelock: %s/control.sock: %s\n", config->data, strerror(errno));
+			fprintf(stderr, "tidelock: %s/control.sock: %s\n", config->data,
+				strerror(errno));
 			st = ST_IO;
 		}
 	}
@@ -445,9 +459,12 @@ static enum st check_tls(const struct config *config)
 	if ((st = read_pem(config->certificate, &chain)) || (st = read_pem(config->key, &key)))
 		goto out;
 	tls = tls_config_new();
-	st = tls ? tls_config_add(tls, buf_slice(&chain), buf_slice(&key), NULL, 0, error, sizeof(error)) : ST_NOMEM;
+	st = tls ? tls_config_add(
+			   tls, buf_slice(&chain), buf_slice(&key), NULL, 0, error, sizeof(error))
+		 : ST_NOMEM;
 	if (st)
-		fprintf(stderr, "tls: %s with the key %s: %s\n", config->certificate, config->key, error);
+		fprintf(stderr, "tls: %s with the key %s: %s\n", config->certificate, config->key,
+			error);
 out:
 	tls_config_unref(tls);
 	buf_free(&chain);

@@ -41,7 +41,8 @@ int config_child(const struct options *options)
 
 	assets_open(options->lua_dir);
 	if (!options->unsealed && seal_config()) {
-		fprintf(stderr, "tidelock: cannot seal the configuration process: %s\n", strerror(errno));
+		fprintf(stderr, "tidelock: cannot seal the configuration process: %s\n",
+			strerror(errno));
 		return 1;
 	}
 	if (config_evaluate(options->config, &result))
@@ -114,13 +115,14 @@ static enum st parse_listen(struct config *config, const char *value)
 	struct listen_address *l = &config->listen[config->listen_count];
 	unsigned long port = b < rest.n ? strtoul((const char *)rest.p + b + 1, NULL, 10) : 0;
 
-	if (config->listen_count == LISTENERS_MAX || !port || port > 65535 || !copy_text(l->host, sizeof(l->host), host))
+	if (config->listen_count == LISTENERS_MAX || !port || port > 65535 ||
+		!copy_text(l->host, sizeof(l->host), host))
 		return ST_BAD;
 	l->tls = slice_eq(scheme, SLICE_LIT("https"));
 	l->port = (uint16_t)port;
 	bool v6 = strchr(l->host, ':') != NULL;
-	snprintf(l->text, sizeof(l->text), v6 ? "%s://[%s]:%u" : "%s://%s:%u", l->tls ? "https" : "http", l->host,
-		 (unsigned)l->port);
+	snprintf(l->text, sizeof(l->text), v6 ? "%s://[%s]:%u" : "%s://%s:%u",
+		l->tls ? "https" : "http", l->host, (unsigned)l->port);
 	config->listen_count++;
 	return ST_OK;
 }
@@ -132,8 +134,12 @@ static enum st parse_master(struct config *config)
 		const char *key;
 		const char **to;
 	} texts[] = {
-		{"data=", &config->data},   {"run_as=", &config->run_as},         {"certificate=", &config->certificate},
-		{"key=", &config->key},     {"public_url=", &config->public_url}, {"banner=", &config->banner},
+		{"data=", &config->data},
+		{"run_as=", &config->run_as},
+		{"certificate=", &config->certificate},
+		{"key=", &config->key},
+		{"public_url=", &config->public_url},
+		{"banner=", &config->banner},
 		{"connections=", &config->connections},
 	};
 	struct slice rest = buf_slice(&config->raw);
@@ -192,9 +198,10 @@ static enum st finish(struct config_run *run, struct config *config, struct buf 
 	*config = (struct config){0};
 	st = parse_output(buf_slice(&run->output), config, error);
 	if (st && !error->n)
-		buf_printf(error, WIFSIGNALED(status) ? "the configuration process was ended by signal %d\n"
-						      : "the configuration process failed with status %d\n",
-			   WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+		buf_printf(error,
+			WIFSIGNALED(status) ? "the configuration process was ended by signal %d\n"
+					    : "the configuration process failed with status %d\n",
+			WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 	buf_wipe(&run->output);
 	if (st)
 		config_free(config);
@@ -220,7 +227,8 @@ enum st config_feed(struct config_run *run, struct config *config, struct buf *e
 			if (clock_mono_us() < run->deadline)
 				return ST_MORE;
 			config_abandon(run);
-			buf_add_str(error, "the configuration took longer than 5 seconds to evaluate\n");
+			buf_add_str(error,
+				"the configuration took longer than 5 seconds to evaluate\n");
 			return ST_BAD;
 		}
 		return finish(run, config, error);

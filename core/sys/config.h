@@ -20,7 +20,8 @@ struct listen_address {
 struct config {
 	struct buf wire; /* the whole, for the worker */
 	struct buf raw;  /* what the strings below borrow from */
-	const char *data, *run_as, *certificate, *key, *public_url, *banner, *connections; /* "" = absent */
+	const char *data, *run_as, *certificate, *key, *public_url, *banner,
+		*connections; /* "" = absent */
 	bool lab;
 	struct listen_address listen[LISTENERS_MAX];
 	unsigned listen_count;

@@ -87,7 +87,8 @@ static enum st add(struct opening *o, const char *host, bool both_families, bool
 		l->fd = bind_one(host, o->address->port, both_families);
 	if (l->fd < 0)
 		return optional && no_such_family(errno) ? ST_OK : ST_IO;
-	l->flags = (uint8_t)((o->address->tls ? LISTENER_TLS : 0) | (is_loopback(host) ? LISTENER_LOOPBACK : 0));
+	l->flags = (uint8_t)((o->address->tls ? LISTENER_TLS : 0) |
+		(is_loopback(host) ? LISTENER_LOOPBACK : 0));
 	o->out->n++;
 	return ST_OK;
 }
@@ -110,8 +111,8 @@ static enum st add_address(struct opening *o)
 	return add(o, "0.0.0.0", false, false);
 }
 
-enum st listeners_open(const struct config *config, const struct listeners *old, struct listeners *out, char *error,
-		       size_t error_size)
+enum st listeners_open(const struct config *config, const struct listeners *old,
+	struct listeners *out, char *error, size_t error_size)
 {
 	out->n = 0;
 	for (unsigned i = 0; i < config->listen_count; i++) {
@@ -119,7 +120,8 @@ enum st listeners_open(const struct config *config, const struct listeners *old,
 		if (!add_address(&o))
 			continue;
 		snprintf(error, error_size, "listen: %s: %s", o.address->text,
-			 errno == EADDRINUSE ? "the port is taken by another program" : strerror(errno));
+			errno == EADDRINUSE ? "the port is taken by another program"
+					    : strerror(errno));
 		listeners_close(out);
 		return ST_IO;
 	}
@@ -156,9 +158,11 @@ int control_listen(const char *data, const struct identity *id, char *error, siz
 	int folder = open(data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	mode_t mask = umask(0177);
-	bool ok = folder >= 0 && fd >= 0 && (unlinkat(folder, CONTROL_NAME, 0) == 0 || errno == ENOENT) &&
-		  in_folder(data, fd, bind) == 0 && listen(fd, 32) == 0 &&
-		  (geteuid() != 0 || fchownat(folder, CONTROL_NAME, id->uid, id->gid, AT_SYMLINK_NOFOLLOW) == 0);
+	bool ok = folder >= 0 && fd >= 0 &&
+		(unlinkat(folder, CONTROL_NAME, 0) == 0 || errno == ENOENT) &&
+		in_folder(data, fd, bind) == 0 && listen(fd, 32) == 0 &&
+		(geteuid() != 0 ||
+			fchownat(folder, CONTROL_NAME, id->uid, id->gid, AT_SYMLINK_NOFOLLOW) == 0);
 
 	umask(mask);
 	if (!ok) {

@@ -17,8 +17,8 @@ struct listeners {
 
 /* Opens what config names, with descriptors of `old` (may be NULL) where address and port are the same. On failure
  * nothing is left open and error names the address. */
-must_check enum st listeners_open(const struct config *config, const struct listeners *old, struct listeners *out,
-				  char *error, size_t error_size);
+must_check enum st listeners_open(const struct config *config, const struct listeners *old,
+	struct listeners *out, char *error, size_t error_size);
 void listeners_close(struct listeners *l);
 
 /* data/control.sock, 0600, belonging to id. -1 with error. The caller holds data/lock, so a socket that is there is stale. */

@@ -43,7 +43,8 @@ static void jail_spawn(struct deferred *d)
 
 	(void)d;
 	local.jail_due = false;
-	snprintf(uid, sizeof(uid), "--uid=%u:%u", (unsigned)local.identity.uid, (unsigned)local.identity.gid);
+	snprintf(uid, sizeof(uid), "--uid=%u:%u", (unsigned)local.identity.uid,
+		(unsigned)local.identity.gid);
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair)) {
 		jail_give(-1, 0);
 		return;
@@ -130,27 +131,31 @@ static enum st open_data(const struct config *config, int *lock, const char **da
 	if (stat(config->data, &s) && errno == ENOENT && local.options->dry)
 		return ST_OK;
 	*data = config->data;
-	enum st st = privileges_prepare(config->data, config->run_as, &local.identity, local.error, sizeof(local.error));
+	enum st st = privileges_prepare(
+		config->data, config->run_as, &local.identity, local.error, sizeof(local.error));
 	if (st)
 		return st;
 	*lock = data_lock(config->data, &local.identity, local.error, sizeof(local.error));
 	return *lock < 0 ? ST_IO : ST_OK;
 }
 
-enum st local_command(const struct options *options, const struct config *config, struct slice body, struct buf *json)
+enum st local_command(const struct options *options, const struct config *config, struct slice body,
+	struct buf *json)
 {
 	static const struct jail_spawner spawner = {jail_wanted, jail_unwanted, NULL};
 	const char *data;
 	int lock;
 
-	local = (struct local){.options = options, .body = body, .json = json, .identity = {getuid(), getgid()}};
+	local = (struct local){
+		.options = options, .body = body, .json = json, .identity = {getuid(), getgid()}};
 	log_set_level(LOG_WARN); /* what a broker would log at its start is no answer to a command */
 	umask(077);
 	assets_open(options->lua_dir);
 	enum st st = spawn_open();
 	if (!st && !(st = open_data(config, &lock, &data))) {
 		if ((st = privileges_drop(&local.identity)))
-			snprintf(local.error, sizeof(local.error), "cannot become the data folder's owner: %s", strerror(errno));
+			snprintf(local.error, sizeof(local.error),
+				"cannot become the data folder's owner: %s", strerror(errno));
 		if (!st && !(st = loop_open())) {
 			jail_set_spawner(&spawner);
 			if (!(st = broker_open(data, local.error, sizeof(local.error))))

@@ -5,5 +5,5 @@
 
 /* Runs one command body (see command_body) and appends the JSON answer. Errors are said on standard error. May be called
  * again in the same process. */
-must_check enum st local_command(const struct options *options, const struct config *config, struct slice body,
-				 struct buf *json);
+must_check enum st local_command(const struct options *options, const struct config *config,
+	struct slice body, struct buf *json);

@@ -21,11 +21,11 @@
 #include "sys/worker.h"
 
 #define JAILS_MAX 16
-#define DRAIN_US 12000000        /* the worker itself gives open requests 10 s */
-#define LOAD_US 60000000         /* first start makes keys on slow machines */
+#define DRAIN_US 12000000 /* the worker itself gives open requests 10 s */
+#define LOAD_US 60000000  /* first start makes keys on slow machines */
 #define BACKOFF_FIRST_US 100000
 #define BACKOFF_MAX_US 10000000
-#define STEADY_US 60000000       /* after so long a crash counts as the first again */
+#define STEADY_US 60000000 /* after so long a crash counts as the first again */
 #define PEM_MAX (1u << 20)
 #define ERROR_SIZE 1024
 
@@ -42,7 +42,7 @@ struct master {
 	int lock, control, signals;
 	struct generation now, next; /* next: of a reload under way */
 	struct config_run run;       /* of a reload under way */
-	bool loading;                /* the worker was given `next` (reload) or `now` (start) and has not answered */
+	bool loading; /* the worker was given `next` (reload) or `now` (start) and has not answered */
 	bool reloading, reload_asked, reload_reported;
 	pid_t worker;
 	struct channel channel;
@@ -69,7 +69,8 @@ static enum st add_pem(struct buf *bundle, const char *name, const char *path, c
 	if (n == 0)
 		st = bundle_add(bundle, name, buf_slice(&text));
 	if (st)
-		snprintf(error, ERROR_SIZE, "tls: %s: %s", path, fd < 0 || n < 0 ? strerror(errno) : "too large");
+		snprintf(error, ERROR_SIZE, "tls: %s: %s", path,
+			fd < 0 || n < 0 ? strerror(errno) : "too large");
 	if (fd >= 0)
 		close(fd);
 	buf_wipe(&text);
@@ -86,7 +87,7 @@ static enum st add_tls(struct buf *bundle, const struct config *config, char *er
 		return ST_OK;
 	snprintf(pair, sizeof(pair), "tls: %s with the key %s", config->certificate, config->key);
 	if ((st = bundle_add(bundle, "pair", slice_str(pair))) ||
-	    (st = add_pem(bundle, "certificate", config->certificate, error)))
+		(st = add_pem(bundle, "certificate", config->certificate, error)))
 		return st;
 	return add_pem(bundle, "key", config->key, error);
 }
@@ -97,11 +98,13 @@ static enum st generation_bundle(struct master *m, struct generation *g, char *e
 	char identity[32];
 	enum st st;
 
-	snprintf(identity, sizeof(identity), "%u:%u", (unsigned)m->identity.uid, (unsigned)m->identity.gid);
+	snprintf(identity, sizeof(identity), "%u:%u", (unsigned)m->identity.uid,
+		(unsigned)m->identity.gid);
 	if ((st = bundle_add(&bundle, "config", buf_slice(&g->config.wire))) ||
-	    (st = bundle_add(&bundle, "data", slice_str(g->config.data))) ||
-	    (st = bundle_add(&bundle, "connections", slice_str(g->config.connections))) ||
-	    (st = bundle_add(&bundle, "identity", slice_str(identity))) || (st = add_tls(&bundle, &g->config, error)))
+		(st = bundle_add(&bundle, "data", slice_str(g->config.data))) ||
+		(st = bundle_add(&bundle, "connections", slice_str(g->config.connections))) ||
+		(st = bundle_add(&bundle, "identity", slice_str(identity))) ||
+		(st = add_tls(&bundle, &g->config, error)))
 		goto out;
 	if (m->options->lua_dir && (st = assets_bundle(m->options->lua_dir, &bundle))) {
 		snprintf(error, ERROR_SIZE, "--lua %s: %s", m->options->lua_dir, strerror(errno));
@@ -149,7 +152,9 @@ static enum st send_load(struct master *m, const struct generation *g, bool relo
 
 static void tell(struct master *m, enum message_type type, int64_t value, const char *text)
 {
-	if (m->worker && channel_send(&m->channel, &(struct message){.type = type, .value = value, .text = slice_str(text)}))
+	if (m->worker &&
+		channel_send(&m->channel,
+			&(struct message){.type = type, .value = value, .text = slice_str(text)}))
 		log_line(LOG_WARN, "the worker does not listen");
 }
 
@@ -273,8 +278,9 @@ static enum st reload_prepare(struct master *m, char *error)
 		snprintf(error, ERROR_SIZE, "`run_as` cannot change while the broker runs");
 		return ST_BAD;
 	}
-	if ((st = listeners_open(&m->next.config, &m->now.listeners, &m->next.listeners, error, ERROR_SIZE)) ||
-	    (st = generation_bundle(m, &m->next, error)))
+	if ((st = listeners_open(
+		     &m->next.config, &m->now.listeners, &m->next.listeners, error, ERROR_SIZE)) ||
+		(st = generation_bundle(m, &m->next, error)))
 		return st;
 	if ((st = send_load(m, &m->next, true))) {
 		m->loading = false;
@@ -544,7 +550,7 @@ static void deadlines(struct master *m)
 static void turn(struct master *m)
 {
 	struct pollfd fds[3] = {{m->signals, POLLIN, 0}, {m->worker ? m->channel.fd : -1, POLLIN, 0},
-				{m->run.pid ? m->run.fd : -1, POLLIN, 0}};
+		{m->run.pid ? m->run.fd : -1, POLLIN, 0}};
 
 	if (poll(fds, 3, wait_ms(m)) < 0 && errno != EINTR)
 		finish(m, 1);

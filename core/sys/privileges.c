@@ -76,9 +76,11 @@ static void give_files(int folder, const struct identity *id)
 
 	for (struct dirent *e; d && (e = readdir(d));) {
 		struct stat s;
-		if (fstatat(folder, e->d_name, &s, AT_SYMLINK_NOFOLLOW) || !S_ISREG(s.st_mode) || s.st_nlink != 1)
+		if (fstatat(folder, e->d_name, &s, AT_SYMLINK_NOFOLLOW) || !S_ISREG(s.st_mode) ||
+			s.st_nlink != 1)
 			continue;
-		if (s.st_uid != id->uid && fchownat(folder, e->d_name, id->uid, id->gid, AT_SYMLINK_NOFOLLOW))
+		if (s.st_uid != id->uid &&
+			fchownat(folder, e->d_name, id->uid, id->gid, AT_SYMLINK_NOFOLLOW))
 			continue;
 	}
 	if (d)
@@ -87,26 +89,30 @@ static void give_files(int folder, const struct identity *id)
 		close(copy);
 }
 
-enum st privileges_prepare(const char *data, const char *run_as, struct identity *id, char *error, size_t error_size)
+enum st privileges_prepare(
+	const char *data, const char *run_as, struct identity *id, char *error, size_t error_size)
 {
 	struct stat s;
 	int fd = -1;
 	enum st st = ST_IO;
 
-	if (make_folder(data) || (fd = open(data, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0 || fstat(fd, &s)) {
+	if (make_folder(data) || (fd = open(data, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0 ||
+		fstat(fd, &s)) {
 		snprintf(error, error_size, "data folder %s: %s", data, strerror(errno));
 		goto out;
 	}
 	*id = (struct identity){s.st_uid, s.st_gid};
 	if (*run_as && !identity_parse(run_as, id)) {
-		snprintf(error, error_size, "run_as: there is no user \"%s\" (a number, or \"uid:gid\", works everywhere)",
-			 run_as);
+		snprintf(error,
+			error_size, "run_as: there is no user \"%s\" (a number, or \"uid:gid\", works everywhere)",
+			run_as);
 		goto out;
 	}
 	if (geteuid() != 0) {
 		if (id->uid != geteuid()) {
-			snprintf(error, error_size, "%s belongs to user %u, and this is user %u: start as that user or as root",
-				 data, (unsigned)id->uid, (unsigned)geteuid());
+			snprintf(error,
+				error_size, "%s belongs to user %u, and this is user %u: start as that user or as root",
+				data, (unsigned)id->uid, (unsigned)geteuid());
 			goto out;
 		}
 	} else {
@@ -117,7 +123,8 @@ enum st privileges_prepare(const char *data, const char *run_as, struct identity
 		give_files(fd, id);
 	}
 	if (s.st_mode & 07 && fchmod(fd, 0700)) {
-		snprintf(error, error_size, "data folder %s may be read by anybody: %s", data, strerror(errno));
+		snprintf(error, error_size, "data folder %s may be read by anybody: %s", data,
+			strerror(errno));
 		goto out;
 	}
 	st = ST_OK;
@@ -145,7 +152,8 @@ static int drop_capabilities(void)
 enum st privileges_drop(const struct identity *id)
 {
 	if (geteuid() == 0) {
-		if (setgroups(0, NULL) || setresgid(id->gid, id->gid, id->gid) || setresuid(id->uid, id->uid, id->uid))
+		if (setgroups(0, NULL) || setresgid(id->gid, id->gid, id->gid) ||
+			setresuid(id->uid, id->uid, id->uid))
 			return ST_IO;
 		/* The way back must be closed, or nothing was given up. */
 		if (id->uid != 0 && (setuid(0) == 0 || geteuid() != id->uid))
@@ -172,12 +180,14 @@ int data_lock(const char *data, const struct identity *id, char *error, size_t e
 		if (n > 0)
 			holder[n] = 0;
 		holder[strspn(holder, "0123456789")] = 0;
-		snprintf(error, error_size, "%s is in use by another tidelock (process %s)", data, *holder ? holder : "unknown");
+		snprintf(error, error_size, "%s is in use by another tidelock (process %s)", data,
+			*holder ? holder : "unknown");
 		close(fd);
 		return -1;
 	}
 	int n = snprintf(holder, sizeof(holder), "%d\n", (int)getpid());
-	if ((geteuid() == 0 && fchown(fd, id->uid, id->gid)) || ftruncate(fd, 0) || pwrite(fd, holder, (size_t)n, 0) != n) {
+	if ((geteuid() == 0 && fchown(fd, id->uid, id->gid)) || ftruncate(fd, 0) ||
+		pwrite(fd, holder, (size_t)n, 0) != n) {
 		snprintf(error, error_size, "%s: %s", path, strerror(errno));
 		close(fd);
 		return -1;

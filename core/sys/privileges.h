@@ -12,8 +12,8 @@ struct identity {
 
 /* Makes the data folder (0700, with missing parents 0755) when it is missing, decides who owns it (run_as: a name from
  * /etc/passwd, "uid" or "uid:gid"; "" = the owner it has) and, as root, gives the folder and its files to that user. */
-must_check enum st privileges_prepare(const char *data, const char *run_as, struct identity *id, char *error,
-				      size_t error_size);
+must_check enum st privileges_prepare(
+	const char *data, const char *run_as, struct identity *id, char *error, size_t error_size);
 
 /* Becomes id for good, with no supplementary groups and no capabilities; nothing to do but dropping capabilities when
  * this process is that user already. */

@@ -92,8 +92,9 @@ static enum st landlock(const char *path, uint64_t access, bool connect_tcp)
 	int ruleset = (int)syscall(CALL_LANDLOCK, &set, size, 0);
 	int fd = open(path, O_PATH | O_CLOEXEC);
 	struct landlock_path rule = {access & set.handled_access_fs, fd};
-	if (ruleset >= 0 && fd >= 0 && !syscall(CALL_LANDLOCK + 1, ruleset, 1 /* path beneath */, &rule, 0) &&
-	    !syscall(CALL_LANDLOCK + 2, ruleset, 0))
+	if (ruleset >= 0 && fd >= 0 &&
+		!syscall(CALL_LANDLOCK + 1, ruleset, 1 /* path beneath */, &rule, 0) &&
+		!syscall(CALL_LANDLOCK + 2, ruleset, 0))
 		st = ST_OK;
 	int saved = errno;
 	if (ruleset >= 0)
@@ -131,8 +132,19 @@ struct bpf_program {
 	struct bpf *code;
 };
 
-enum { BPF_LOAD = 0x20, BPF_JEQ = 0x15, BPF_JGE = 0x35, BPF_JSET = 0x45, BPF_AND = 0x54, BPF_RET = 0x06 };
-enum { AT_NR = 0, AT_ARCH = 4, AT_ARGS = 16 }; /* offsets in struct seccomp_data; arguments are 8 bytes, little endian */
+enum {
+	BPF_LOAD = 0x20,
+	BPF_JEQ = 0x15,
+	BPF_JGE = 0x35,
+	BPF_JSET = 0x45,
+	BPF_AND = 0x54,
+	BPF_RET = 0x06
+};
+enum {
+	AT_NR = 0,
+	AT_ARCH = 4,
+	AT_ARGS = 16
+}; /* offsets in struct seccomp_data; arguments are 8 bytes, little endian */
 #define RET_ALLOW 0x7fff0000u
 #define RET_KILL 0x80000000u
 #define RET_ERRNO(e) (0x00050000u | (uint32_t)(e))
@@ -211,12 +223,44 @@ static void filter_begin(struct filter *f)
 static void allow_base(struct filter *f)
 {
 	static const int calls[] = {
-		SYS_read, SYS_write, SYS_readv, SYS_writev, SYS_close, SYS_lseek, SYS_fstat, SYS_fcntl, SYS_brk,
-		SYS_munmap, SYS_mremap, SYS_madvise, SYS_futex, SYS_clock_gettime, SYS_gettimeofday, SYS_getrandom,
-		SYS_rt_sigaction, SYS_rt_sigprocmask, SYS_rt_sigreturn, SYS_sigaltstack, SYS_restart_syscall,
-		SYS_exit, SYS_exit_group, SYS_getpid, SYS_gettid, SYS_getuid, SYS_geteuid, SYS_getgid, SYS_getegid,
-		SYS_nanosleep, SYS_clock_nanosleep, SYS_sched_yield, SYS_pread64, SYS_dup, SYS_getcwd, SYS_uname,
-		SYS_set_robust_list, SYS_sysinfo,
+		SYS_read,
+		SYS_write,
+		SYS_readv,
+		SYS_writev,
+		SYS_close,
+		SYS_lseek,
+		SYS_fstat,
+		SYS_fcntl,
+		SYS_brk,
+		SYS_munmap,
+		SYS_mremap,
+		SYS_madvise,
+		SYS_futex,
+		SYS_clock_gettime,
+		SYS_gettimeofday,
+		SYS_getrandom,
+		SYS_rt_sigaction,
+		SYS_rt_sigprocmask,
+		SYS_rt_sigreturn,
+		SYS_sigaltstack,
+		SYS_restart_syscall,
+		SYS_exit,
+		SYS_exit_group,
+		SYS_getpid,
+		SYS_gettid,
+		SYS_getuid,
+		SYS_geteuid,
+		SYS_getgid,
+		SYS_getegid,
+		SYS_nanosleep,
+		SYS_clock_nanosleep,
+		SYS_sched_yield,
+		SYS_pread64,
+		SYS_dup,
+		SYS_getcwd,
+		SYS_uname,
+		SYS_set_robust_list,
+		SYS_sysinfo,
 #ifdef SYS_rseq
 		SYS_rseq,
 #endif
@@ -227,17 +271,27 @@ static void allow_base(struct filter *f)
 		SYS_fstatat64,
 #endif
 #ifdef SYS_stat
-		SYS_stat, SYS_lstat, SYS_access, SYS_readlink,
+		SYS_stat,
+		SYS_lstat,
+		SYS_access,
+		SYS_readlink,
 #endif
 #ifdef SYS_stat64
-		SYS_stat64, SYS_lstat64, SYS_fstat64, SYS_fcntl64, SYS__llseek,
+		SYS_stat64,
+		SYS_lstat64,
+		SYS_fstat64,
+		SYS_fcntl64,
+		SYS__llseek,
 #endif
 #ifdef SYS_statx
 		SYS_statx,
 #endif
-		SYS_faccessat, SYS_readlinkat,
+		SYS_faccessat,
+		SYS_readlinkat,
 #ifdef SYS_clock_gettime64
-		SYS_clock_gettime64, SYS_clock_nanosleep_time64, SYS_futex_time64,
+		SYS_clock_gettime64,
+		SYS_clock_nanosleep_time64,
+		SYS_futex_time64,
 #endif
 #ifdef SYS_set_thread_area
 		SYS_set_thread_area,
@@ -325,7 +379,7 @@ enum st seal_config(void)
 
 	seal_limits(64);
 	limit(RLIMIT_CPU, 5, 6);
-#ifndef SANITIZED /* the sanitizer maps terabytes */
+#ifndef SANITIZED                               /* the sanitizer maps terabytes */
 	limit(RLIMIT_AS, 96u << 20, 96u << 20); /* 64 MiB for Lua and what is mapped anyway */
 #endif
 	limit(RLIMIT_FSIZE, 0, 0);
@@ -345,33 +399,66 @@ static void allow_worker(struct filter *f, bool upstream)
 {
 	static const int calls[] = {
 		/* the loop and its sockets */
-		SYS_epoll_ctl, SYS_epoll_pwait, SYS_ppoll, SYS_eventfd2, SYS_accept4, SYS_accept, SYS_recvfrom,
-		SYS_recvmsg, SYS_sendto, SYS_sendmsg, SYS_shutdown, SYS_getsockname, SYS_getpeername, SYS_getsockopt,
-		SYS_setsockopt, SYS_timerfd_create, SYS_timerfd_settime, SYS_epoll_create1, SYS_pipe2,
+		SYS_epoll_ctl,
+		SYS_epoll_pwait,
+		SYS_ppoll,
+		SYS_eventfd2,
+		SYS_accept4,
+		SYS_accept,
+		SYS_recvfrom,
+		SYS_recvmsg,
+		SYS_sendto,
+		SYS_sendmsg,
+		SYS_shutdown,
+		SYS_getsockname,
+		SYS_getpeername,
+		SYS_getsockopt,
+		SYS_setsockopt,
+		SYS_timerfd_create,
+		SYS_timerfd_settime,
+		SYS_epoll_create1,
+		SYS_pipe2,
 #ifdef SYS_epoll_wait
-		SYS_epoll_wait, SYS_poll,
+		SYS_epoll_wait,
+		SYS_poll,
 #endif
 #ifdef SYS_epoll_pwait2
 		SYS_epoll_pwait2,
 #endif
 #ifdef SYS_ppoll_time64
-		SYS_ppoll_time64, SYS_timerfd_settime64,
+		SYS_ppoll_time64,
+		SYS_timerfd_settime64,
 #endif
 		/* SQLite and the files beside it */
-		SYS_openat, SYS_pwrite64, SYS_ftruncate, SYS_fsync, SYS_fdatasync, SYS_unlinkat, SYS_renameat2,
-		SYS_fallocate, SYS_fchmod, SYS_fstatfs,
+		SYS_openat,
+		SYS_pwrite64,
+		SYS_ftruncate,
+		SYS_fsync,
+		SYS_fdatasync,
+		SYS_unlinkat,
+		SYS_renameat2,
+		SYS_fallocate,
+		SYS_fchmod,
+		SYS_fstatfs,
 #ifdef SYS_renameat
 		SYS_renameat,
 #endif
 #ifdef SYS_open
-		SYS_open, SYS_unlink, SYS_rename,
+		SYS_open,
+		SYS_unlink,
+		SYS_rename,
 #endif
 #ifdef SYS_ftruncate64
 		SYS_ftruncate64,
 #endif
 		/* threads and their end */
-		SYS_tgkill, SYS_sched_getaffinity, SYS_sched_getparam, SYS_sched_getscheduler, SYS_set_tid_address,
-		SYS_membarrier, SYS_getrusage,
+		SYS_tgkill,
+		SYS_sched_getaffinity,
+		SYS_sched_getparam,
+		SYS_sched_getscheduler,
+		SYS_set_tid_address,
+		SYS_membarrier,
+		SYS_getrusage,
 	};
 
 	allow_all(f, calls, ARRAY_LEN(calls));
@@ -402,8 +489,9 @@ enum st seal_worker(const char *data_dir, bool upstream)
 
 	if ((st = give_up_privileges()))
 		return st;
-	st = landlock(data_dir, FS_READ_FILE | FS_WRITE_FILE | FS_READ_DIR | FS_REMOVE_FILE | FS_MAKE_REG | FS_TRUNCATE,
-		      upstream);
+	st = landlock(data_dir,
+		FS_READ_FILE | FS_WRITE_FILE | FS_READ_DIR | FS_REMOVE_FILE | FS_MAKE_REG | FS_TRUNCATE,
+		upstream);
 	if (st)
 		return st;
 	filter_begin(&f);

@@ -52,7 +52,8 @@ static char **sanitizer_environment(void)
 
 	for (char **e = environ; e && *e && n < ARRAY_LEN(kept) - 1; e++) {
 		char *equals = strchr(*e, '=');
-		if (equals && equals - *e > 8 && !strncmp(equals - 8, "_OPTIONS", 8) && strstr(*e, "SAN"))
+		if (equals && equals - *e > 8 && !strncmp(equals - 8, "_OPTIONS", 8) &&
+			strstr(*e, "SAN"))
 			kept[n++] = *e;
 	}
 	kept[n] = NULL;
@@ -78,7 +79,8 @@ static void become(char **argv, char **env, int fd, pid_t parent)
 	else if (dup2(fd, CHANNEL_FD) < 0)
 		_exit(126);
 	/* All that we open is close-on-exec; what our own parent left open need not be. */
-	if (syscall(CALL_CLOSE_RANGE, FIRST_FREE_FD, self - 1, 0) || syscall(CALL_CLOSE_RANGE, self + 1, ~0u, 0))
+	if (syscall(CALL_CLOSE_RANGE, FIRST_FREE_FD, self - 1, 0) ||
+		syscall(CALL_CLOSE_RANGE, self + 1, ~0u, 0))
 		for (int other = FIRST_FREE_FD; other < 256; other++)
 			if (other != self)
 				close(other);

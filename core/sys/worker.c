@@ -29,11 +29,11 @@
 /* What MSG_LOAD brought, while its boot.start runs. */
 struct loading {
 	bool active, reload;
-	struct buf bundle; /* owns */
-	bool keep_bundle;  /* asset names and texts borrow from it */
+	struct buf bundle;                /* owns */
+	bool keep_bundle;                 /* asset names and texts borrow from it */
 	struct slice config, connections; /* borrow from bundle */
-	struct vm *vm;          /* owns until it is served */
-	struct tls_config *tls; /* owns; from certificate files, NULL = start() says */
+	struct vm *vm;                    /* owns until it is served */
+	struct tls_config *tls;           /* owns; from certificate files, NULL = start() says */
 	int fds[CHANNEL_FDS_MAX];
 	unsigned char flags[CHANNEL_FDS_MAX];
 	unsigned fd_count;
@@ -103,7 +103,8 @@ static void reload_answered(const struct message *m)
 
 	if (!worker.reload_asker)
 		return;
-	snprintf(text, sizeof(text), "%.*s%s", (int)m->text.n, (const char *)m->text.p, m->text.n ? "\n" : "");
+	snprintf(text, sizeof(text), "%.*s%s", (int)m->text.n, (const char *)m->text.p,
+		m->text.n ? "\n" : "");
 	struct http_exchange *x = worker.reload_asker;
 	worker.reload_asker = NULL;
 	reply_text(x, m->value ? 409 : 200, text);
@@ -116,7 +117,8 @@ static void handle(struct http_exchange *x, void *arg)
 	/* The socket's mode says so already; the peer's credentials say it again. */
 	if (r->control && r->control_uid != 0 && r->control_uid != (int64_t)geteuid())
 		reply_text(x, 403, "this socket is for the owner of the data folder\n");
-	else if (r->control && slice_eq(r->path, SLICE_LIT("/reload")) && slice_eq(r->method, SLICE_LIT("POST")))
+	else if (r->control && slice_eq(r->path, SLICE_LIT("/reload")) &&
+		slice_eq(r->method, SLICE_LIT("POST")))
 		ask_reload(x);
 	else
 		bridge_handler(x, arg);
@@ -156,7 +158,8 @@ static enum st listen_all(struct loading *l, struct tls_config *tls)
 		int fd = l->fds[i];
 		bool is_tls = l->flags[i] & LISTENER_TLS;
 		l->fds[i] = -1;
-		if (http_server_listen(worker.server, fd, is_tls ? tls : NULL, l->flags[i] & LISTENER_CONTROL))
+		if (http_server_listen(
+			    worker.server, fd, is_tls ? tls : NULL, l->flags[i] & LISTENER_CONTROL))
 			return ST_IO;
 	}
 	return ST_OK;
@@ -280,10 +283,13 @@ static enum st load_tls(struct loading *l, const struct bundle_parts *parts, cha
 	if (!parts->certificate.n)
 		return ST_OK;
 	l->tls = tls_config_new();
-	st = l->tls ? tls_config_add(l->tls, parts->certificate, parts->key, NULL, 0, why, sizeof(why)) : ST_NOMEM;
+	st = l->tls
+		? tls_config_add(l->tls, parts->certificate, parts->key, NULL, 0, why, sizeof(why))
+		: ST_NOMEM;
 	if (st)
-		snprintf(error, ERROR_SIZE, "%.*s: %s. Put the server's certificate first, its issuers after it, both files in PEM",
-			 (int)parts->pair.n, (const char *)parts->pair.p, why);
+		snprintf(error,
+			ERROR_SIZE, "%.*s: %s. Put the server's certificate first, its issuers after it, both files in PEM",
+			(int)parts->pair.n, (const char *)parts->pair.p, why);
 	return st;
 }
 
@@ -406,7 +412,8 @@ static enum st give_up(const char *data, const struct identity *id, bool unseale
 {
 	seal_limits(FILES_MAX);
 	if (privileges_drop(id)) {
-		snprintf(error, ERROR_SIZE, "cannot become user %u: %s", (unsigned)id->uid, strerror(errno));
+		snprintf(error, ERROR_SIZE, "cannot become user %u: %s", (unsigned)id->uid,
+			strerror(errno));
 		return ST_IO;
 	}
 	/* changing the user clears it */
@@ -421,7 +428,8 @@ static enum st give_up(const char *data, const struct identity *id, bool unseale
 		return ST_IO;
 	}
 	if (!landlock)
-		log_line(LOG_WARN, "this kernel has no Landlock: files are guarded by their modes alone");
+		log_line(LOG_WARN,
+			"this kernel has no Landlock: files are guarded by their modes alone");
 	return ST_OK;
 }
 
@@ -440,10 +448,12 @@ static enum st open_services(const char *data, char *error)
 		return st;
 	jail_warm(); /* it starts while this process loads its Lua, which then has it compile the scripts */
 	worker.bridge = bridge_new();
-	worker.server = worker.bridge ? http_server_new(&http_default_limits, handle, worker.bridge) : NULL;
+	worker.server = worker.bridge ? http_server_new(&http_default_limits, handle, worker.bridge)
+				      : NULL;
 	fcntl(worker.channel.fd, F_SETFL, O_NONBLOCK);
 	if (!worker.server || (st = watch_open(&worker.watch, worker.channel.fd, master_says)) ||
-	    (st = watch_want(&worker.watch, WATCH_READ)) || (st = timer_start(&worker.tick, TICK_US, tick))) {
+		(st = watch_want(&worker.watch, WATCH_READ)) ||
+		(st = timer_start(&worker.tick, TICK_US, tick))) {
 		snprintf(error, ERROR_SIZE, "out of memory");
 		return st ? st : ST_NOMEM;
 	}
@@ -491,8 +501,10 @@ int worker_main(bool unsealed)
 		return 1;
 	if (!(st = loading_take(&worker.loading, &m, &parts))) {
 		snprintf(data, sizeof(data), "%.*s", (int)parts.data.n, (const char *)parts.data.p);
-		snprintf(ids, sizeof(ids), "%.*s", (int)parts.identity.n, (const char *)parts.identity.p);
-		st = sscanf(ids, "%u:%u", &id.uid, &id.gid) == 2 ? give_up(data, &id, unsealed, error) : ST_BAD;
+		snprintf(ids, sizeof(ids), "%.*s", (int)parts.identity.n,
+			(const char *)parts.identity.p);
+		st = sscanf(ids, "%u:%u", &id.uid, &id.gid) == 2 ? give_up(data, &id, unsealed, error)
+								 : ST_BAD;
 	}
 	if (!st)
 		st = open_services(data, error);

@@ -71,7 +71,8 @@ static void has_master(const char *wanted)
 static void settings(void **state)
 {
 	(void)state;
-	good(HEAD "data = \"d\"\nlisten = { \"https://[::1]:8443\", \"http://*:80\" }\ntls = { certificate = \"c\", key = \"/k\" }\n"
+	good(HEAD "data = \"d\"\nlisten = { \"https://[::1]:8443\", \"http://*:80\" }\ntls = { "
+		  "certificate = \"c\", key = \"/k\" }\n"
 		  "run_as = \"1000:1000\"\n");
 	has_master("listen=https ::1 8443");
 	has_master("listen=http * 80");
@@ -81,7 +82,8 @@ static void settings(void **state)
 	snprintf(data, sizeof(data), "data=%s/d", folder);
 	has_master(data);
 	bad("data = \"x\"\n", 1, "public_url is missing");
-	bad("public_ulr = \"https://a.example\"\n", 1, "there is no setting \"public_ulr\", did you mean \"public_url\"?");
+	bad("public_ulr = \"https://a.example\"\n", 1,
+		"there is no setting \"public_ulr\", did you mean \"public_url\"?");
 	bad(HEAD "\ndata = 5\n", 3, "data must be a text, not a number");
 	bad(HEAD HEAD, 2, "public_url is set twice");
 	bad("public_url = \"http://sso.example.org\"\n", 1, "public_url must be https");
@@ -97,38 +99,60 @@ static void settings(void **state)
 static void objects(void **state)
 {
 	(void)state;
-	good(HEAD "group \"a\" {}\ngroup \"b\" { parents = { \"a\" } }\nuser \"x\" { groups = { \"b\" }, attributes = { n = { 1 } } }\n");
-	bad(HEAD "user \"x\" {\n\tname = \"X\",\n\tgroups = { \"aa\" },\n}\ngroup \"ab\" {}\n", 4,
-	    "user \"x\": groups names the group \"aa\", which is not declared, did you mean \"ab\"?");
+	good(HEAD "group \"a\" {}\ngroup \"b\" { parents = { \"a\" } }\nuser \"x\" { groups = { "
+		  "\"b\" }, attributes = { n = { 1 } } }\n");
+	bad(HEAD "user \"x\" {\n\tname = \"X\",\n\tgroups = { \"aa\" },\n}\ngroup \"ab\" {}\n",
+		4, "user \"x\": groups names the group \"aa\", which is not declared, did you mean \"ab\"?");
 	bad(HEAD "user \"x\" {}\nuser \"x\" {}\n", 3, "user \"x\" is declared twice");
 	bad(HEAD "user \"x\"\n", 2, "user \"x\" has no table");
-	bad(HEAD "user \"x\" { nmae = \"X\" }\n", 2, "user \"x\": there is no setting \"nmae\" here, did you mean \"name\"?");
+	bad(HEAD "user \"x\" { nmae = \"X\" }\n", 2,
+		"user \"x\": there is no setting \"nmae\" here, did you mean \"name\"?");
 	bad(HEAD "usr \"x\" {}\n", 2, "there is no \"usr\", did you mean \"user\"?");
-	bad(HEAD "group \"a\" { parents = { \"b\" } }\ngroup \"b\" { parents = { \"a\" } }\n", 3, "group \"b\": the group \"b\" is among its own ancestors");
-	bad(HEAD "group \"a\" { permissions = { \"root\" } }\n", 2, "group \"a\": permissions item 1 must be one of");
-	bad(HEAD "policy \"x\" { script = \"y\" }\n", 2, "policy \"x\": this version of Tidelock has no policies");
-	bad(HEAD "source \"google\" { file = \"google.json\" }\n", 2, "source \"google\": this version of Tidelock has no sources");
+	bad(HEAD "group \"a\" { parents = { \"b\" } }\ngroup \"b\" { parents = { \"a\" } }\n", 3,
+		"group \"b\": the group \"b\" is among its own ancestors");
+	bad(HEAD "group \"a\" { permissions = { \"root\" } }\n", 2,
+		"group \"a\": permissions item 1 must be one of");
+	bad(HEAD "policy \"x\" { script = \"y\" }\n", 2,
+		"policy \"x\": this version of Tidelock has no policies");
+	bad(HEAD "source \"google\" { file = \"google.json\" }\n", 2,
+		"source \"google\": this version of Tidelock has no sources");
 }
 
 static void applications(void **state)
 {
 	(void)state;
-	good(HEAD "application \"a\" { client_type = \"public\", redirect_uris = { \"http://127.0.0.1/cb\", \"org.a:/cb\" },\n"
+	good(HEAD "application \"a\" { client_type = \"public\", redirect_uris = { "
+		  "\"http://127.0.0.1/cb\", \"org.a:/cb\" },\n"
 		  "access_token_lifetime = \"1h30m\" }\n");
-	bad(HEAD "application \"token\" {}\n", 2, "application \"token\": \"token\" is a word of the broker's own addresses");
-	bad(HEAD "application \"a\" {\nredirect_uris = { \"https://a.example/cb#f\" } }\n", 3, "application \"a\": redirect_uris item 1");
-	bad(HEAD "application \"a\" { redirect_uris = { \"javascript:alert(1)\" } }\n", 2, "application \"a\": redirect_uris item 1");
-	bad(HEAD "application \"a\" { redirect_uris = { \"/relative\" } }\n", 2, "application \"a\": redirect_uris item 1");
-	bad(HEAD "application \"a\" { redirect_uris = { { regex = \"https://.*/cb\" } } }\n", 2, "application \"a\": redirect_uris item 1");
-	bad(HEAD "application \"a\" { redirect_uris = { { regex = \"https://a.example/cb\" } } }\n", 2, "application \"a\": redirect_uris");
-	good(HEAD "application \"a\" { redirect_uris = { { regex = \"https://a\\\\.example/cb/[0-9]+\" } } }\n");
-	bad(HEAD "application \"a\" { client_type = \"public\", client_secret = \"long-enough\" }\n", 2, "application \"a\": a public client");
-	bad(HEAD "application \"a\" { client_type = \"public\", pkce = \"optional\" }\n", 2, "application \"a\": a public client needs PKCE");
-	bad(HEAD "application \"a\" { scopes = { \"openid\", \"nothing\" } }\n", 2, "application \"a\": scopes names the scope \"nothing\"");
-	bad(HEAD "application \"a\" { policies = { \"staff\" } }\n", 2, "application \"a\": policies names the policy \"staff\"");
-	bad(HEAD "application \"a\" { client_id = \"b\" }\napplication \"b\" {}\n", 3, "application \"b\": client_id \"b\" is");
-	bad(HEAD "application \"a\" { audiences = { \"b\" } }\napplication \"b\" {}\n", 2, "application \"a\": audiences names");
-	bad(HEAD "application \"a\" { code_lifetime = \"1 minute\" }\n", 2, "application \"a\": code_lifetime is not a duration");
+	bad(HEAD "application \"token\" {}\n", 2,
+		"application \"token\": \"token\" is a word of the broker's own addresses");
+	bad(HEAD "application \"a\" {\nredirect_uris = { \"https://a.example/cb#f\" } }\n", 3,
+		"application \"a\": redirect_uris item 1");
+	bad(HEAD "application \"a\" { redirect_uris = { \"javascript:alert(1)\" } }\n", 2,
+		"application \"a\": redirect_uris item 1");
+	bad(HEAD "application \"a\" { redirect_uris = { \"/relative\" } }\n", 2,
+		"application \"a\": redirect_uris item 1");
+	bad(HEAD "application \"a\" { redirect_uris = { { regex = \"https://.*/cb\" } } }\n", 2,
+		"application \"a\": redirect_uris item 1");
+	bad(HEAD "application \"a\" { redirect_uris = { { regex = \"https://a.example/cb\" } } }\n",
+		2, "application \"a\": redirect_uris");
+	good(HEAD "application \"a\" { redirect_uris = { { regex = "
+		  "\"https://a\\\\.example/cb/[0-9]+\" } } }\n");
+	bad(HEAD
+		"application \"a\" { client_type = \"public\", client_secret = \"long-enough\" }\n",
+		2, "application \"a\": a public client");
+	bad(HEAD "application \"a\" { client_type = \"public\", pkce = \"optional\" }\n", 2,
+		"application \"a\": a public client needs PKCE");
+	bad(HEAD "application \"a\" { scopes = { \"openid\", \"nothing\" } }\n", 2,
+		"application \"a\": scopes names the scope \"nothing\"");
+	bad(HEAD "application \"a\" { policies = { \"staff\" } }\n", 2,
+		"application \"a\": policies names the policy \"staff\"");
+	bad(HEAD "application \"a\" { client_id = \"b\" }\napplication \"b\" {}\n", 3,
+		"application \"b\": client_id \"b\" is");
+	bad(HEAD "application \"a\" { audiences = { \"b\" } }\napplication \"b\" {}\n", 2,
+		"application \"a\": audiences names");
+	bad(HEAD "application \"a\" { code_lifetime = \"1 minute\" }\n", 2,
+		"application \"a\": code_lifetime is not a duration");
 }
 
 static void files(void **state)
@@ -141,12 +165,14 @@ static void files(void **state)
 	put("conf.d/one.lua", "group \"g\" {}\n");
 	put("conf.d/.hidden.lua", "nonsense(");
 	put("map.lua", "return 1\n");
-	good(HEAD "include \"conf.d/*.lua\"\napplication \"a\" { client_secret = file \"secret\" }\n"
-		  "scope_mapping \"m\" { scope = \"m\", script = \"map.lua\" }\n");
+	good(HEAD
+		"include \"conf.d/*.lua\"\napplication \"a\" { client_secret = file \"secret\" }\n"
+		"scope_mapping \"m\" { scope = \"m\", script = \"map.lua\" }\n");
 	assert_null(memchr(result.wire.p, '\n', 1));
 	bad(HEAD "application \"a\" {\nclient_secret = file \"absent\" }\n", 3, "");
 	bad(HEAD "scope_mapping \"m\" { script = \"absent.lua\" }\n", 2, "scope_mapping \"m\": ");
-	bad(HEAD "x = env \"TIDELOCK_SURELY_UNSET\"\n", 2, "the environment variable TIDELOCK_SURELY_UNSET is not set");
+	bad(HEAD "x = env \"TIDELOCK_SURELY_UNSET\"\n", 2,
+		"the environment variable TIDELOCK_SURELY_UNSET is not set");
 	bad(HEAD "include \"absent.lua\"\n", 2, "");
 	bad(HEAD "local x = = 1\n", 2, "unexpected symbol");
 	bad(HEAD "local t = nil\nt.x = 1\n", 3, "attempt to index a nil value");
@@ -172,8 +198,8 @@ static int open_all(void **state)
 
 static int close_all(void **state)
 {
-	static const char *const names[] = {"tidelock.lua", "secret", "map.lua", "conf.d/one.lua", "conf.d/two.lua",
-					    "conf.d/three.lua", "conf.d/.hidden.lua"};
+	static const char *const names[] = {"tidelock.lua", "secret", "map.lua", "conf.d/one.lua",
+		"conf.d/two.lua", "conf.d/three.lua", "conf.d/.hidden.lua"};
 	char path[200];
 
 	(void)state;

@@ -114,7 +114,9 @@ static int open_packet(void)
 
 static int map_code(void)
 {
-	return mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED ? errno : FINE;
+	return mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED
+		? errno
+		: FINE;
 }
 
 static int turn_into_code(void)
@@ -141,7 +143,9 @@ static int raise_limit(void)
 
 static int map_memory(void)
 {
-	return mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED ? errno : FINE;
+	return mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED
+		? errno
+		: FINE;
 }
 
 #if defined(__x86_64__)
