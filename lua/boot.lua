@@ -106,7 +106,7 @@ function boot.handle(req)
 	if endpoint and endpoint.cors and req.headers.origin then cors.add(req, response, req.application) end
 	log.info("request", {
 		id = req.id, method = req.method, path = req.path, status = response.status, peer = req.peer,
-		ms = (time.mono() - began) * 1000 // 0.1 / 10,
+		us = (time.mono() - began) * 1000000 // 1 | 0,
 	})
 	return response
 end

@@ -61,14 +61,30 @@ static bool deceptive(struct slice c)
 		(point >= 0x2066 && point <= 0x2069) || point == 0xfeff;
 }
 
-/* Appends the first character of *text, escaped where it must be, and takes it off. */
+/* How many characters from the first on stand for themselves: nearly always all of them. */
+static size_t plain_length(struct slice text, bool in_quotes)
+{
+	size_t n = 0;
+
+	while (n < text.n && text.p[n] >= ' ' && text.p[n] < 0x7f &&
+		!(in_quotes && (text.p[n] == '"' || text.p[n] == '\\')))
+		n++;
+	return n;
+}
+
+/* Appends the first characters of *text, escaped where they must be, and takes them off. */
 static void add_escaped(struct buf *out, struct slice *text, bool in_quotes)
 {
-	size_t n = utf8_length(*text);
-	struct slice character = slice_sub(*text, 0, n ? n : 1);
+	size_t plain = plain_length(*text, in_quotes);
+	size_t n = plain ? 0 : utf8_length(*text);
+	struct slice character = slice_sub(*text, 0, plain ? plain : n ? n : 1);
 	unsigned char c = character.p[0];
 
 	*text = slice_sub(*text, character.n, text->n);
+	if (plain) {
+		buf_add_slice(out, character);
+		return;
+	}
 	if (c == '\n')
 		buf_add_str(out, "\\n");
 	else if (c == '\r')
@@ -126,26 +142,39 @@ void log_flush(void)
 	pthread_mutex_unlock(&mutex);
 }
 
+/* Under mutex: the second that was written last, and how. */
 static void add_time(struct buf *out)
 {
+	static time_t written = -1;
+	static char text[32];
 	int64_t now = clock_wall_ms();
 	time_t seconds = (time_t)(now / 1000);
+	unsigned ms = (unsigned)(now % 1000);
+	char fraction[] = {'.', (char)('0' + ms / 100), (char)('0' + ms / 10 % 10),
+		(char)('0' + ms % 10), 'Z'};
 	struct tm tm;
 
-	gmtime_r(&seconds, &tm);
-	buf_printf(out, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", tm.tm_year + 1900, tm.tm_mon + 1,
-		tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, (int)(now % 1000));
+	if (seconds != written) {
+		gmtime_r(&seconds, &tm);
+		strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
+		written = seconds;
+	}
+	buf_add_str(out, text);
+	buf_add(out, fraction, sizeof(fraction));
 }
 
 static void add_record(enum log_level level, struct slice text)
 {
+	struct slice rest = slice_sub(text, 0, LINE_MAX_BYTES);
 	size_t start = pending.n;
 
 	add_time(&pending);
-	buf_printf(&pending, " %s ", log_level_name(level));
-	while (text.n && pending.n - start < LINE_MAX_BYTES)
-		add_escaped(&pending, &text, false);
-	if (text.n)
+	buf_add_u8(&pending, ' ');
+	buf_add_str(&pending, log_level_name(level));
+	buf_add_u8(&pending, ' ');
+	while (rest.n && pending.n - start < LINE_MAX_BYTES)
+		add_escaped(&pending, &rest, false);
+	if (rest.n || text.n > LINE_MAX_BYTES)
 		buf_add_str(&pending, "...");
 	buf_add_u8(&pending, '\n');
 }

@@ -7,19 +7,31 @@
 #include <lauxlib.h>
 #include <lua.h>
 
-#define KEYS_MAX 32
-
-static int by_text(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
+#define FIELDS_MAX 32
 
 /* A key is a word of our own: nothing in it needs quotes. */
 static bool plain_key(const char *key)
 {
-	return *key &&
-		strspn(key, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.") ==
-		strlen(key);
+	const char *c = key;
+
+	while ((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') ||
+		*c == '_' || *c == '.')
+		c++;
+	return c != key && *c == '\0';
+}
+
+static void add_integer(struct buf *out, lua_Integer n)
+{
+	char digits[24];
+	size_t at = sizeof(digits);
+	lua_Unsigned rest = n < 0 ? 0 - (lua_Unsigned)n : (lua_Unsigned)n;
+
+	do
+		digits[--at] = (char)('0' + rest % 10);
+	while (rest /= 10);
+	if (n < 0)
+		digits[--at] = '-';
+	buf_add(out, digits + at, sizeof(digits) - at);
 }
 
 static void add_value(lua_State *L, int index, struct buf *out)
@@ -36,7 +48,7 @@ static void add_value(lua_State *L, int index, struct buf *out)
 		break;
 	case LUA_TNUMBER:
 		if (lua_isinteger(L, index))
-			buf_printf(out, "%lld", (long long)lua_tointeger(L, index));
+			add_integer(out, lua_tointeger(L, index));
 		else
 			buf_printf(out, "%.14g", lua_tonumber(L, index));
 		break;
@@ -46,24 +58,43 @@ static void add_value(lua_State *L, int index, struct buf *out)
 	}
 }
 
+/* A field of the table; its value lies on the stack. */
+struct field {
+	const char *key; /* borrowed from the table */
+	int index;
+};
+
+/* Inserts f at its place among the n that are sorted already: records are short. */
+static void insert_sorted(struct field *fields, size_t n, struct field f)
+{
+	while (n > 0 && strcmp(fields[n - 1].key, f.key) > 0) {
+		fields[n] = fields[n - 1];
+		n--;
+	}
+	fields[n] = f;
+}
+
 static void add_fields(lua_State *L, struct buf *out)
 {
-	const char *keys[KEYS_MAX]; /* borrowed from the table, which stays on the stack */
+	struct field fields[FIELDS_MAX];
 	size_t n = 0;
 
+	luaL_checkstack(L, FIELDS_MAX + 4, NULL);
 	lua_pushnil(L);
-	while (lua_next(L, 2)) {
-		lua_pop(L, 1);
-		if (lua_type(L, -1) == LUA_TSTRING && n < KEYS_MAX && plain_key(lua_tostring(L, -1)))
-			keys[n++] = lua_tostring(L, -1);
+	while (n < FIELDS_MAX && lua_next(L, 2)) {
+		if (lua_type(L, -2) == LUA_TSTRING && plain_key(lua_tostring(L, -2))) {
+			insert_sorted(fields, n++,
+				(struct field){lua_tostring(L, -2), lua_gettop(L) - 1});
+			lua_insert(L, -2); /* the value stays, below the key that lua_next goes on from */
+		} else {
+			lua_pop(L, 1);
+		}
 	}
-	qsort(keys, n, sizeof(*keys), by_text);
 	for (size_t i = 0; i < n; i++) {
-		buf_printf(out, " %s=", keys[i]);
-		lua_pushstring(L, keys[i]);
-		lua_rawget(L, 2);
-		add_value(L, -1, out);
-		lua_pop(L, 1);
+		buf_add_u8(out, ' ');
+		buf_add_str(out, fields[i].key);
+		buf_add_u8(out, '=');
+		add_value(L, fields[i].index, out);
 	}
 }
 

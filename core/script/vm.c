@@ -387,8 +387,8 @@ struct vm *vm_new(const char *lua_dir, size_t memory_max, void (*open)(lua_State
 		goto failed;
 	lua_atpanic(vm->L, vm_panic);
 	*(void **)lua_getextraspace(vm->L) = NULL; /* new threads start with a copy: no task */
-	/* Small memory first: collect when the live data grew by a half. */
-	lua_gc(vm->L, LUA_GCINC, 150, 200, 0);
+	/* Nearly all that a request makes is garbage when it ends; what stays, stays long. */
+	lua_gc(vm->L, LUA_GCGEN, 20, 100);
 	if (vm_call(vm, vm_setup, &o, error, error_size) != ST_OK)
 		goto failed;
 	return vm;
