@@ -13,7 +13,7 @@ function codes.insert_statement(code)
 		login_event_id, redirect_uri, redirect_uri_sent, challenge, method, nonce, scopes, claims_parameter, created_at,
 		expires_at, grant_id)
 		select $1, $2, $3, s.user_id, s.id, s.login_event_id, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14
-		from sessions s where s.id = $4 and s.ended_at is null and s.expires_at > $12]],
+		from sessions s where s.id = $4 and s.ended_at is null and s.expires_at > $12 and s.idle_until > $12]],
 		code.keyed, code.application_id, code.side or "oidc", code.session_id, code.redirect_uri,
 		code.redirect_uri_sent and 1 or 0, code.challenge, code.method, code.nonce, code.scopes,
 		code.claims_parameter and json.encode(code.claims_parameter) or nil, time.now(), code.expires_at, code.grant_id)
@@ -54,7 +54,8 @@ function codes.redeem_statement(keyed)
 	return { [[update codes set used_at = $2 where keyed = $1 and used_at is null and expires_at > $2
 		and failures < ]] .. codes.MOST_FAILURES .. [[ and exists (select 1 from sessions s join users u on u.id = s.user_id
 		join login_events l on l.id = s.login_event_id
-		where s.id = codes.session_id and s.ended_at is null and s.expires_at > $2 and u.active = 1
+		where s.id = codes.session_id and s.ended_at is null and s.expires_at > $2 and s.idle_until > $2
+		and u.active = 1
 		and l.at_ms >= u.valid_from * 1000)
 		and exists (select 1 from applications a where a.id = codes.application_id and a.active = 1
 		and a.valid_from <= codes.created_at)

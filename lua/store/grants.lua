@@ -9,7 +9,7 @@ local grants = {}
 -- What must hold for anything a grant carries to be good. $2 is now; $3 the time the token was issued. A missing row is
 -- dead.
 local ALIVE = [[g.ended_at is null and u.active = 1 and a.active = 1
-	and (g.session_id is null or (s.id is not null and s.ended_at is null and s.expires_at > $2))
+	and (g.session_id is null or (s.id is not null and s.ended_at is null and s.expires_at > $2 and s.idle_until > $2))
 	and u.valid_from <= $3 and a.valid_from <= $3
 	and coalesce((select cast(value as bigint) from settings where key = 'valid_from'), 0) <= $3]]
 
