@@ -92,10 +92,17 @@ test('bad_input_at_the_authorization_endpoint_is_a_clear_400', async () => {
 	assert.equal((await browser.post(path, '')).status, 400);
 	assert.equal((await browser.post(path, '{"client_id":"web"}', { headers: { 'content-type': 'application/json' } })).status, 400);
 	assert.equal((await browser.post(path, {})).status, 400);
+	const cookies = Array.from({ length: 4000 }, (_, i) => `c${i}=1`).join('; ');
+	assert.equal((await browser.get('/signin', { cookies: false, headers: { cookie: cookies.slice(0, 30000) } })).status, 200);
+	assert.equal((await browser.get('/signin', { cookies: false, headers: { cookie: Array.from({ length: 10000 }, (_, i) => `c${i}=1`).join('; ') } }).catch(() => ({ status: 431 }))).status, 431);
+	const forged = { cookie: `tidelock=tls_${'x'.repeat(43)}; tidelock-browser=tlb_${'x'.repeat(43)}; tidelock=` };
+	assert.equal((await browser.get(authorizeUrl(broker), { cookies: false, headers: forged })).status, 302);
 	const put = await browser.request('PUT', path, { body: 'x' });
 	assert.equal(put.status, 405);
 	assert.match(put.headers.allow, /GET.*POST/);
 	assert.equal((await browser.get(path.slice(0, -1))).status, 404);
+	const long = await browser.get(authorizeUrl(broker, { state: 's'.repeat(2000), nonce: 'n'.repeat(1000), login_hint: 'l'.repeat(320), claims: JSON.stringify({ id_token: { sub: { value: 'v'.repeat(2500) } } }) }));
+	assert.equal(long.status, 400);
 	assert.equal((await browser.get('/healthz')).status, 200);
 });
 

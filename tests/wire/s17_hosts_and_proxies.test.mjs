@@ -1,6 +1,8 @@
 // S17: names that are ours; and forwarded headers, which count only from trusted proxies.
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
+import https from 'node:https';
+import { readFileSync } from 'node:fs';
 import { Broker } from '../harness/broker.mjs';
 import { Browser, authorizeUrl, rawExchange, statusOf } from '../harness/browser.mjs';
 
@@ -15,6 +17,23 @@ test('S17_an_undeclared_host_is_421_but_for_health', async () => {
 		assert.equal(statusOf(await raw(broker, '/application/o/web/.well-known/openid-configuration', host)), 421, host);
 		assert.equal(statusOf(await raw(broker, '/healthz', host)), 200, host);
 	}
+});
+
+test('S17_an_undeclared_server_name_in_the_handshake_is_421', async () => {
+	const broker = await Broker.start({ tls: true });
+	const asked = (servername) => new Promise((resolve, reject) => {
+		https.get({ host: '127.0.0.1', port: broker.port, servername, path: '/signin', agent: false, ca: readFileSync(broker.caFile), checkServerIdentity: () => undefined,
+			headers: { host: `localhost:${broker.port}` } }, (answer) => { answer.resume(); resolve(answer.statusCode); }).on('error', reject);
+	});
+	assert.equal(await asked('localhost'), 200);
+	assert.equal(await asked('evil.example'), 421);
+});
+
+test('what_the_control_socket_answers_is_not_answered_to_the_network', async () => {
+	const broker = await Broker.start();
+	const browser = new Browser(broker);
+	for (const path of ['/debug', '/command', '/reload']) assert.equal((await browser.post(path, '{}')).status, 404, path);
+	assert.equal((await broker.overControl('GET', '/signin')).status, 404);
 });
 
 test('links_use_the_declared_name_whatever_the_headers_say', async () => {
