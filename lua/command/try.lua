@@ -31,6 +31,9 @@ local function failed(options, failure)
 	end
 	local lines = { ("%s:%s: %s"):format(failure.script or failure.mapping, failure.line or "?",
 		failure.message or failure.kind) }
+	for _, seen in ipairs(failure.saw or {}) do
+		lines[#lines + 1] = "it saw " .. print_.plain(seen)
+	end
 	if failure.given then
 		lines[#lines + 1] = "it was given " .. tostring(failure.given)
 	end
@@ -45,7 +48,8 @@ local function application_named(name)
 	return clients.by_slug(name) or refuse('there is no application "%s"', name)
 end
 
-function try.verbs.scope(argv, first)
+-- The script is tried as its file stands now, before it goes live.
+function try.verbs.scope(argv, first, body)
 	local options = args.parse(argv, first, SCOPE)
 	if not options.user then
 		args.wrong(SCOPE, "--user is missing")
@@ -54,8 +58,8 @@ function try.verbs.scope(argv, first)
 	local application = application_named(options.app)
 	local made, failure = mapping.try(options.NAME, {
 		user = users.view(user), application = application, token = { scopes = {}, grant_type = "authorization_code" },
-		session = { auth_time = time.now(), amr = { "pwd" } }, request = { client_ip = "127.0.0.1", path = "/" }, exact = true,
-	})
+		session = { auth_time = time.now(), amr = { "pwd" } }, request = { client_ip = "127.0.0.1", path = "/" },
+	}, (body.config or {}).scope_mappings)
 	if not made then
 		return failure and failed(options, failure) or refuse('there is no scope mapping "%s"', options.NAME)
 	end

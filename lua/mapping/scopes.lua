@@ -185,7 +185,10 @@ function mapping.claim_names(application)
 	return owner, names
 end
 
-local function named(name)
+local function named(name, list)
+	for _, entry in ipairs(list or {}) do
+		if entry.name == name or entry.label == name then return entry end
+	end
 	for _, list in pairs(by_scope) do
 		for _, entry in ipairs(list) do
 			if entry.name == name then return entry end
@@ -194,10 +197,11 @@ local function named(name)
 	return of_scope(name)[1]
 end
 
--- One mapping for `tidelock try scope`: by its name, else by its scope. Returns { name, scope, script, claims, dropped, result,
+-- One mapping for `tidelock try scope`: by its name, else by its scope; `list`, the mappings of the configuration as the files
+-- stand now, comes before what this generation runs. Returns { name, scope, script, claims, dropped, result,
 -- instructions, memory, ms, log }, or nil and the failure; nil alone when there is no such mapping.
-function mapping.try(name, context)
-	local entry = named(name)
+function mapping.try(name, context, list)
+	local entry = named(name, list)
 	if not entry then return nil end
 	context.scopes = context.scopes or { entry.scope }
 	local made, cost
