@@ -60,7 +60,7 @@ local function control(req, endpoint)
 	if req.method == "POST" and req.path == "/command" then
 		return reply.json(boot.command(sys.wire_decode(req.body)))
 	end
-	if req.method == "POST" and req.path == "/debug" then
+	if req.method == "POST" and req.path == "/debug" and sys.debug then
 		return reply.json(json.object(sys.debug(json.decode(req.body)) or {}))
 	end
 	err.raise("page_not_found")
