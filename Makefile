@@ -94,7 +94,7 @@ $(1)_objects := $$(patsubst %.c,$(B)/$(1)/%.o,$$(sources)) $(B)/$(1)/embedded.o
 $(1)_library := $(B)/$(1)/core.a
 
 $(B)/$(1)/flags: FORCE
-	$$(call on_change,$$($(1)_cc) $$($(1)_flags) $$($(1)_link))
+	$$(call on_change,$$($(1)_cc) $$($(1)_flags))
 
 $(B)/$(1)/%.o: %.c $(B)/$(1)/flags build/deps/$$($(1)_deps).stamp
 	$$(say) CC '$$@'
