@@ -3,6 +3,7 @@
 
 #include <sys/mman.h>
 
+#define REFUSALS_MAX 6
 #define SMALL_MAX 512u
 #define SMALL_CLASSES (SMALL_MAX / 16u) /* multiples of 16 */
 #define CLASSES (SMALL_CLASSES + 4u * 16u) /* then four sizes to each doubling, up to 32 MiB */
@@ -14,11 +15,11 @@ struct block {
 
 struct arena {
 	size_t size, top, used, peak, limit;
+	unsigned refusals;
 	struct block *freed[CLASSES];
 	/* Not part of what is put back: */
 	unsigned char *saved; /* owns */
 	size_t saved_size, high;
-	void (*refused)(void);
 };
 
 #define HEADER ((sizeof(struct arena) + 63u) & ~(size_t)63u)
@@ -103,8 +104,9 @@ void *arena_alloc(void *ud, void *p, size_t old, size_t size)
 		if (!q && size <= old)
 			return p; /* Lua expects shrinking to work; the block stays as large as it was */
 		if (!q) {
-			if (a->refused)
-				a->refused();
+			/* Near the limit every little thing costs a full collection. Enough is enough. */
+			if (++a->refusals > REFUSALS_MAX)
+				a->limit = 0;
 			return NULL;
 		}
 		if (old) {
@@ -145,11 +147,6 @@ size_t arena_used(const struct arena *a)
 size_t arena_peak(const struct arena *a)
 {
 	return a->peak;
-}
-
-void arena_on_refusal(struct arena *a, void (*refused)(void))
-{
-	a->refused = refused;
 }
 
 enum st arena_save(struct arena *a)

@@ -14,8 +14,6 @@ void *arena_alloc(void *ud, void *p, size_t old, size_t size);
 void arena_set_limit(struct arena *a, size_t bytes);
 size_t arena_used(const struct arena *a);
 size_t arena_peak(const struct arena *a); /* since the last restore */
-/* Called with each refusal (Lua asks a second time after collecting). May be NULL. */
-void arena_on_refusal(struct arena *a, void (*refused)(void));
 /* Keeps a copy of all that is allocated now. Once. */
 must_check enum st arena_save(struct arena *a);
 /* Makes everything as it was saved and wipes what was used beyond. */

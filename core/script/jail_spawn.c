@@ -13,11 +13,13 @@
 
 static enum st start(pid_t *pid, int fd)
 {
-	static const char *const argv[] = {"tidelock", "--role=jail", NULL};
+	char identity[40];
+	const char *const argv[] = {"tidelock", "--role=jail", identity, NULL};
 	static const char *const environment[] = {NULL};
 	posix_spawn_file_actions_t actions;
 	int failed;
 
+	snprintf(identity, sizeof identity, "--uid=%u:%u", (unsigned)geteuid(), (unsigned)getegid());
 	if (posix_spawn_file_actions_init(&actions) != 0)
 		return ST_NOMEM;
 	failed = posix_spawn_file_actions_adddup2(&actions, fd, JAIL_FD);

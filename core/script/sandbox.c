@@ -9,7 +9,7 @@
 #include <lua.h>
 
 #define ARENA_SIZE (16u << 20)
-#define HOOK_EVERY 100
+#define HOOK_EVERY 1000
 #define MESSAGE_MAX 600
 
 struct request {
@@ -26,7 +26,7 @@ static struct {
 	char chunk[128];
 	int64_t left; /* instructions */
 	enum jail_end spent;
-	bool running;
+	lua_State *running; /* the script's coroutine; what failed there can be looked at afterwards */
 	/* what the failing line was and saw */
 	int line;
 	struct buf saw; /* owns; texts */
@@ -66,7 +66,7 @@ static void note_line(void)
 {
 	lua_Debug ar;
 
-	if (box.running && script_frame(box.L, &ar))
+	if (box.running && script_frame(box.running, &ar))
 		box.line = ar.currentline;
 }
 
@@ -74,8 +74,7 @@ _Noreturn void sandbox_spend(lua_State *L, enum jail_end what)
 {
 	if (!box.spent) {
 		box.spent = what;
-		if (what != JAIL_MEMORY_SPENT) /* then the refusal has noted it */
-			note_line();
+		note_line();
 	}
 	lua_pushlightuserdata(L, &box); /* needs no memory */
 	lua_error(L);
@@ -138,17 +137,16 @@ void sandbox_log(unsigned level, struct slice text)
 
 /* ---- The protected run ----------------------------------------------------------------------------------------------- */
 
-/* Message handler: runs where the error is, before the stack unwinds. */
-static int on_error(lua_State *L)
+/* After a failure the coroutine still stands where it failed. */
+static void look_back(lua_State *L, int status)
 {
 	lua_Debug ar;
 
 	if (box.spent || !script_frame(L, &ar))
-		return 1;
+		return;
 	box.line = ar.currentline;
-	if (lua_checkstack(L, 20))
+	if (status != LUA_ERRMEM && lua_checkstack(L, 20))
 		box.saw_count = sandbox_saw(L, &ar, box.request.source, box.line, &box.saw);
-	return 1;
 }
 
 static void set_given(lua_State *L)
@@ -179,7 +177,8 @@ static int protected_call(lua_State *L)
 {
 	enum jail_end *end = lua_touserdata(L, 1);
 	char wrong[300];
-	int status;
+	lua_State *script;
+	int status, results;
 	enum st st;
 
 	lua_settop(L, 0);
@@ -192,14 +191,22 @@ static int protected_call(lua_State *L)
 		return 0;
 	}
 	set_given(L);
-	lua_pushcfunction(L, on_error);
+	script = lua_newthread(L);
 	lua_insert(L, 1);
-	status = lua_pcall(L, 0, 2, 1);
-	if (status == LUA_ERRMEM)
-		sandbox_spend(L, JAIL_MEMORY_SPENT);
-	if (status != LUA_OK)
+	lua_xmove(L, script, 1);
+	lua_sethook(script, count_hook, LUA_MASKCOUNT, HOOK_EVERY);
+	box.running = script;
+	status = lua_resume(script, L, 0, &results);
+	if (status != LUA_OK) {
+		look_back(script, status);
+		if (status == LUA_ERRMEM)
+			sandbox_spend(L, JAIL_MEMORY_SPENT);
+		lua_xmove(script, L, 1);
 		return lua_error(L);
-	lua_sethook(L, NULL, 0, 0);
+	}
+	box.running = NULL;
+	lua_settop(script, 2);
+	lua_xmove(script, L, 2);
 	st = wire_encode(L, 2, &wire_script_limits, &box.out, wrong, sizeof wrong);
 	if (st == ST_OK) {
 		struct wire_limits second = wire_script_limits;
@@ -259,13 +266,10 @@ static enum jail_end run(void)
 	lua_State *L = box.L;
 	int status;
 
-	lua_sethook(L, count_hook, LUA_MASKCOUNT, HOOK_EVERY);
-	box.running = true;
 	lua_pushcfunction(L, protected_call);
 	lua_pushlightuserdata(L, &end);
 	status = lua_pcall(L, 1, 0, 0);
-	box.running = false;
-	lua_sethook(L, NULL, 0, 0);
+	box.running = NULL;
 	if (status == LUA_ERRMEM)
 		box.spent = JAIL_MEMORY_SPENT;
 	if (status == LUA_OK)
@@ -356,8 +360,35 @@ static int open_protected(lua_State *L)
 	sandbox_env_open(L);
 	lua_settop(L, 0);
 	lua_gc(L, LUA_GCCOLLECT);
-	lua_gc(L, LUA_GCINC, 200, 200, 0);
+	lua_gc(L, LUA_GCINC, 150, 200, 0);
 	return 0;
+}
+
+/* One call that uses what libraries prepare at first use (seeds, locks, tables): later they would ask the system. */
+static enum st warm_up(char *error, size_t error_size)
+{
+	static const char source[] = "local t = json.decode(json.encode({ a = { 1.5, 'x' } }))\n"
+				     "log.info(sha256('x'), { y = ip.parse('::1').text, z = 1.25 })\n"
+				     "return regex_replace('x', '(?i)(X)', '\\\\1y') or pcall(error, t)";
+	struct buf frame = {0}, answer = {0};
+	struct slice text = slice_str(source), chunk = SLICE_LIT("=warm-up");
+	enum st st = ST_NOMEM;
+
+	buf_add_u8(&frame, 'r');
+	buf_add_u32(&frame, JAIL_INSTRUCTIONS);
+	buf_add_u32(&frame, JAIL_MEMORY);
+	add_text(&frame, chunk, chunk.n);
+	add_text(&frame, text, text.n);
+	buf_add_u8(&frame, 'T');
+	buf_add_u64(&frame, 0);
+	if (!frame.failed) {
+		sandbox_call(buf_slice(&frame), &answer);
+		st = !answer.failed && answer.p[0] == JAIL_FINE ? ST_OK : ST_BAD;
+		snprintf(error, error_size, "the first script fails: %s", box.message);
+	}
+	buf_free(&frame);
+	buf_free(&answer);
+	return st;
 }
 
 enum st sandbox_open(char *error, size_t error_size)
@@ -375,9 +406,10 @@ enum st sandbox_open(char *error, size_t error_size)
 			snprintf(error, error_size, "%s", lua_tostring(box.L, -1));
 		return ST_BAD;
 	}
-	arena_on_refusal(box.arena, note_line);
 	/* Room for what a call collects, so that sealing finds it there. */
 	if (!buf_reserve(&box.saw, 8192) || !buf_reserve(&box.log, 32768) || !buf_reserve(&box.out, 65536))
 		return ST_NOMEM;
-	return arena_save(box.arena);
+	if (arena_save(box.arena) != ST_OK)
+		return ST_NOMEM;
+	return warm_up(error, error_size);
 }

@@ -49,6 +49,18 @@ static int l_pcall(lua_State *L)
 	return 2;
 }
 
+/* Not for a spent budget: the hook that threw it is still on the stack, and no other hook would stop the handler. */
+static int guarded_handler(lua_State *L)
+{
+	if (sandbox_is_spent())
+		return 1;
+	lua_settop(L, 1);
+	lua_pushvalue(L, lua_upvalueindex(1));
+	lua_insert(L, 1);
+	lua_call(L, 1, 1);
+	return 1;
+}
+
 /* xpcall(f, handler, …) */
 static int l_xpcall(lua_State *L)
 {
@@ -56,6 +68,7 @@ static int l_xpcall(lua_State *L)
 
 	luaL_checktype(L, 2, LUA_TFUNCTION);
 	lua_pushvalue(L, 2);
+	lua_pushcclosure(L, guarded_handler, 1);
 	lua_pushvalue(L, 1);
 	lua_replace(L, 2);
 	lua_replace(L, 1); /* handler f … */

@@ -379,7 +379,7 @@ static void failing_memory_is_a_failed_task(void **state)
 			break;
 		assert_int_equal(count_get(COUNT_TASKS), 0);
 	}
-	assert_in_range(i, 20, 499);
+	assert_in_range(i, 8, 499);
 #endif
 }
 
