@@ -82,7 +82,8 @@ static void send_answer(struct conn *c, const struct http_reply *reply)
 	pieces[0] = buf_slice(head);
 	pieces[1] = reply->body;
 	if (st == ST_OK)
-		st = stream_send(c->stream, pieces, c->head_only || !reply_has_body(reply->status) ? 1 : 2);
+		st = stream_send(
+			c->stream, pieces, c->head_only || !reply_has_body(reply->status) ? 1 : 2);
 	give_inbound(c);
 	if (st != ST_OK)
 		conn_close(c);
@@ -95,7 +96,8 @@ static void send_answer(struct conn *c, const struct http_reply *reply)
 /* What is wrong with the request itself is answered here; the connection cannot be trusted any further. */
 static void refuse(struct conn *c, int status, const char *why)
 {
-	static const struct http_field plain = {SLICE_LIT("content-type"), SLICE_LIT("text/plain; charset=utf-8")};
+	static const struct http_field plain = {
+		SLICE_LIT("content-type"), SLICE_LIT("text/plain; charset=utf-8")};
 	struct http_reply reply = {.status = status, .fields = &plain, .field_count = 1};
 	char text[128];
 	int n = snprintf(text, sizeof text, "%d %s: %s\n", status, reply_reason(status), why);
@@ -139,11 +141,21 @@ static void describe(struct conn *c, struct http_request *r)
 {
 	const struct h1_message *m = h1_message(&c->in->parser);
 
-	*r = (struct http_request){.method = m->method, .target = m->target, .path = m->path, .query = m->query,
-		.host = m->host, .port = m->port, .fields = m->fields, .field_count = m->field_count, .body = m->body,
-		.peer = c->origin.peer, .listener_port = c->origin.listener_port,
-		.secure = stream_is_secure(c->stream), .sni = stream_sni(c->stream),
-		.tls_version = stream_tls_version(c->stream), .control = c->origin.control,
+	*r = (struct http_request){.method = m->method,
+		.target = m->target,
+		.path = m->path,
+		.query = m->query,
+		.host = m->host,
+		.port = m->port,
+		.fields = m->fields,
+		.field_count = m->field_count,
+		.body = m->body,
+		.peer = c->origin.peer,
+		.listener_port = c->origin.listener_port,
+		.secure = stream_is_secure(c->stream),
+		.sni = stream_sni(c->stream),
+		.tls_version = stream_tls_version(c->stream),
+		.control = c->origin.control,
 		.control_uid = c->origin.control_uid};
 	server_make_id(c->server, r->id);
 }
@@ -265,13 +277,15 @@ static void on_readable(struct stream *stream, void *arg)
 			begin(c, CONN_ORPHANED);
 		return;
 	case CONN_ORPHANED:
-	case CONN_WRITING: return;
+	case CONN_WRITING:
+		return;
 	case CONN_LINGER:
 		(void)evbuffer_drain(stream_input(stream), evbuffer_get_length(stream_input(stream)));
 		if (stream_at_end(stream))
 			conn_close(c);
 		return;
-	default: conn_read(c);
+	default:
+		conn_read(c);
 	}
 }
 
@@ -354,16 +368,24 @@ bool conn_close_idle(struct conn *c)
 
 static int64_t idle_us(const struct http_server *s)
 {
-	return server_is_busy(s) && s->limits.idle_us > IDLE_BUSY_US ? IDLE_BUSY_US : s->limits.idle_us;
+	return server_is_busy(s) && s->limits.idle_us > IDLE_BUSY_US ? IDLE_BUSY_US
+								     : s->limits.idle_us;
 }
 
 static void deadline_passed(struct conn *c)
 {
 	switch (c->state) {
-	case CONN_HEAD: refuse(c, 408, "the header took too long"); break;
-	case CONN_BODY: refuse(c, 408, "the body took too long"); break;
-	case CONN_IDLE: (void)conn_close_idle(c); break;
-	default: conn_close(c);
+	case CONN_HEAD:
+		refuse(c, 408, "the header took too long");
+		break;
+	case CONN_BODY:
+		refuse(c, 408, "the body took too long");
+		break;
+	case CONN_IDLE:
+		(void)conn_close_idle(c);
+		break;
+	default:
+		conn_close(c);
 	}
 }
 

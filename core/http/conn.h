@@ -11,14 +11,14 @@
 
 /* The list a connection stands on is its state. Each state has its deadline, counted from its beginning. */
 enum conn_state {
-	CONN_OPENING,  /* nothing of a request yet: handshake, or silence. From here to the end of a header: header_us */
+	CONN_OPENING, /* nothing of a request yet: handshake, or silence. From here to the end of a header: header_us */
 	CONN_IDLE,     /* between requests */
 	CONN_HEAD,     /* part of a header has come */
 	CONN_BODY,     /* part of a body has come */
 	CONN_HANDLING, /* the handler has the request */
 	CONN_ORPHANED, /* the same, but the client stopped sending: maybe it only half-closed, probably it left */
-	CONN_WRITING,  /* the answer is on its way */
-	CONN_LINGER,   /* our side is closed; what still comes is thrown away */
+	CONN_WRITING, /* the answer is on its way */
+	CONN_LINGER,  /* our side is closed; what still comes is thrown away */
 	CONN_STATES,
 };
 
@@ -46,7 +46,7 @@ struct conn {
 	struct list link;      /* on server->states[state] */
 	struct list neighbour; /* on server->addresses[…] */
 	enum conn_state state;
-	int64_t since; /* when the state's deadline began, in microseconds */
+	int64_t since;              /* when the state's deadline began, in microseconds */
 	struct http_server *server; /* borrows */
 	struct stream *stream;      /* owns */
 	struct inbound *in;         /* owns while reading and handling */

@@ -1,5 +1,5 @@
-/* h1.c: lines are collected, checked byte by byte as they come, and read when whole; so feeding byte by byte and feeding
- * at once cannot differ. */
+/* h1.c: lines are collected, checked byte by byte as they come, and read when whole; so feeding byte by
+ * byte and feeding at once cannot differ. */
 #include "http/h1.h"
 
 #include "http/target.h"
@@ -12,7 +12,18 @@
 #define KEEP_HEAD 4096
 #define KEEP_BODY 16384
 
-enum { REQUEST_LINE, FIELD, BODY, CHUNK_SIZE, CHUNK_DATA, CHUNK_END, TRAILER, DONE, FAILED, EMPTY_HANDED };
+enum {
+	REQUEST_LINE,
+	FIELD,
+	BODY,
+	CHUNK_SIZE,
+	CHUNK_DATA,
+	CHUNK_END,
+	TRAILER,
+	DONE,
+	FAILED,
+	EMPTY_HANDED
+};
 
 void h1_init(struct h1 *p, const struct h1_limits *limits)
 {
@@ -29,8 +40,14 @@ static void trim_memory(struct buf *b, size_t keep)
 
 void h1_reset(struct h1 *p)
 {
-	struct h1 next = {.limits = p->limits, .head = p->head, .text = p->text, .body = p->body, .lines = p->lines,
-		.fields = p->fields, .line_room = p->line_room, .field_room = p->field_room};
+	struct h1 next = {.limits = p->limits,
+		.head = p->head,
+		.text = p->text,
+		.body = p->body,
+		.lines = p->lines,
+		.fields = p->fields,
+		.line_room = p->line_room,
+		.field_room = p->field_room};
 
 	trim_memory(&next.head, KEEP_HEAD);
 	trim_memory(&next.text, KEEP_HEAD);
@@ -83,7 +100,8 @@ static enum st read_version(struct h1 *p, struct slice version)
 
 	if (version.n != 8 || !slice_has_prefix(version, prefix) || version.p[6] != '.')
 		return bad(p, 400, "bad HTTP version");
-	digits = version.p[5] >= '0' && version.p[5] <= '9' && version.p[7] >= '0' && version.p[7] <= '9';
+	digits = version.p[5] >= '0' && version.p[5] <= '9' && version.p[7] >= '0' &&
+		version.p[7] <= '9';
 	if (!digits)
 		return bad(p, 400, "bad HTTP version");
 	if (version.p[5] != '1' || version.p[7] > '1')
@@ -129,7 +147,8 @@ static enum st read_target(struct h1 *p, struct slice method, struct slice text)
 static enum st read_request_line(struct h1 *p, struct slice line)
 {
 	size_t first = slice_find(line, ' ');
-	struct slice method = slice_sub(line, 0, first), rest = slice_sub(line, first + 1, line.n), target, version;
+	struct slice method = slice_sub(line, 0, first), rest = slice_sub(line, first + 1, line.n),
+		     target, version;
 	size_t second = slice_find(rest, ' ');
 	enum st st;
 
@@ -295,7 +314,8 @@ static enum st settle_host(struct h1 *p)
 
 	if (p->hosts == 0 && !p->old)
 		return bad(p, 400, "no Host");
-	if (p->hosts > 0 && !target_parse_authority(at_span(p, p->lines[p->host_line].value), &host, &port))
+	if (p->hosts > 0 &&
+		!target_parse_authority(at_span(p, p->lines[p->host_line].value), &host, &port))
 		return bad(p, 400, "bad Host");
 	if (p->absolute) {
 		if (!target_parse_authority(at_span(p, p->authority), &host, &port))
@@ -322,7 +342,8 @@ static enum st finish(struct h1 *p)
 		p->field_room = p->line_room;
 	}
 	for (i = 0; i < p->line_count; i++)
-		p->fields[i] = (struct http_field){at_span(p, p->lines[i].name), at_span(p, p->lines[i].value)};
+		p->fields[i] = (struct http_field){
+			at_span(p, p->lines[i].name), at_span(p, p->lines[i].value)};
 	m->method = at_span(p, p->method);
 	m->target = at_span(p, p->target);
 	m->query = at_span(p, p->query);
@@ -410,11 +431,16 @@ static enum st drop_line(struct h1 *p, enum st st)
 static enum st read_line(struct h1 *p, struct slice line)
 {
 	switch (p->state) {
-	case REQUEST_LINE: return read_request_line(p, line);
-	case FIELD: return line.n == 0 ? end_head(p) : read_field(p, line, true);
-	case CHUNK_SIZE: return drop_line(p, read_chunk_size(p, line));
-	case CHUNK_END: return drop_line(p, read_chunk_end(p, line));
-	default: return drop_line(p, line.n == 0 ? finish(p) : read_field(p, line, false));
+	case REQUEST_LINE:
+		return read_request_line(p, line);
+	case FIELD:
+		return line.n == 0 ? end_head(p) : read_field(p, line, true);
+	case CHUNK_SIZE:
+		return drop_line(p, read_chunk_size(p, line));
+	case CHUNK_END:
+		return drop_line(p, read_chunk_end(p, line));
+	default:
+		return drop_line(p, line.n == 0 ? finish(p) : read_field(p, line, false));
 	}
 }
 
@@ -424,20 +450,27 @@ static enum st read_line(struct h1 *p, struct slice line)
 static size_t line_cap(const struct h1 *p)
 {
 	switch (p->state) {
-	case REQUEST_LINE: return p->limits.line + 2;
-	case CHUNK_SIZE: return CHUNK_LINE_MAX;
-	case CHUNK_END: return 2;
-	default: return p->limits.header - p->header_used;
+	case REQUEST_LINE:
+		return p->limits.line + 2;
+	case CHUNK_SIZE:
+		return CHUNK_LINE_MAX;
+	case CHUNK_END:
+		return 2;
+	default:
+		return p->limits.header - p->header_used;
 	}
 }
 
 static enum st too_long(struct h1 *p)
 {
 	switch (p->state) {
-	case REQUEST_LINE: return bad(p, 414, "request line too long");
+	case REQUEST_LINE:
+		return bad(p, 414, "request line too long");
 	case CHUNK_SIZE:
-	case CHUNK_END: return bad(p, 400, "bad chunk");
-	default: return bad(p, 431, "header too large");
+	case CHUNK_END:
+		return bad(p, 400, "bad chunk");
+	default:
+		return bad(p, 431, "header too large");
 	}
 }
 
@@ -506,12 +539,17 @@ static enum st feed_body(struct h1 *p, struct slice in, size_t *used)
 static enum st feed_some(struct h1 *p, struct slice in, size_t *used)
 {
 	switch (p->state) {
-	case DONE: return ST_OK;
-	case FAILED: return ST_BAD;
-	case EMPTY_HANDED: return ST_NOMEM;
+	case DONE:
+		return ST_OK;
+	case FAILED:
+		return ST_BAD;
+	case EMPTY_HANDED:
+		return ST_NOMEM;
 	case BODY:
-	case CHUNK_DATA: return feed_body(p, in, used);
-	default: return feed_line(p, in, used);
+	case CHUNK_DATA:
+		return feed_body(p, in, used);
+	default:
+		return feed_line(p, in, used);
 	}
 }
 

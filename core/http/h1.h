@@ -32,10 +32,10 @@ struct h1_line {
 struct h1 {
 	struct h1_limits limits;
 	int state;
-	struct buf head;        /* owns: request line and field lines as received, names in lower case */
-	struct buf text;        /* owns: decoded path, then host in lower case */
-	struct buf body;        /* owns */
-	struct h1_line *lines;  /* owns: one for each field */
+	struct buf head; /* owns: request line and field lines as received, names in lower case */
+	struct buf text; /* owns: decoded path, then host in lower case */
+	struct buf body; /* owns */
+	struct h1_line *lines;     /* owns: one for each field */
 	struct http_field *fields; /* owns */
 	size_t line_count, line_room, field_room;
 	size_t line_at;     /* where the line being received begins in head */
@@ -65,7 +65,7 @@ must_check enum st h1_feed(struct h1 *p, struct slice in, size_t *used);
 const struct h1_message *h1_message(const struct h1 *p); /* after ST_OK */
 int h1_status(const struct h1 *p);                       /* after ST_BAD: 400, 413, … */
 const char *h1_error(const struct h1 *p);                /* after ST_BAD: static storage */
-bool h1_is_head(const struct h1 *p);                     /* the method is HEAD, as far as it is known */
-bool h1_started(const struct h1 *p);                     /* a byte of the message has come */
-bool h1_in_body(const struct h1 *p);                     /* the header passed all checks, the body is not complete */
-bool h1_expects_continue(const struct h1 *p);            /* the client waits for 100 before it sends the body */
+bool h1_is_head(const struct h1 *p); /* the method is HEAD, as far as it is known */
+bool h1_started(const struct h1 *p); /* a byte of the message has come */
+bool h1_in_body(const struct h1 *p); /* the header passed all checks, the body is not complete */
+bool h1_expects_continue(const struct h1 *p); /* the client waits for 100 before it sends the body */

@@ -64,8 +64,9 @@ bool reply_has_body(int status)
 /* What the server says itself; a second voice would be smuggling. */
 static bool is_ours(struct slice name)
 {
-	static const struct slice ours[] = {SLICE_LIT("content-length"), SLICE_LIT("transfer-encoding"),
-		SLICE_LIT("connection"), SLICE_LIT("keep-alive"), SLICE_LIT("date")};
+	static const struct slice ours[] = {SLICE_LIT("content-length"),
+		SLICE_LIT("transfer-encoding"), SLICE_LIT("connection"), SLICE_LIT("keep-alive"),
+		SLICE_LIT("date")};
 	size_t i;
 
 	for (i = 0; i < ARRAY_LEN(ours); i++)
@@ -135,7 +136,8 @@ void reply_date(int64_t wall, char out[REPLY_DATE_SIZE])
 
 	/* Not strftime: the names must not depend on anyone's locale. */
 	(void)gmtime_r(&seconds, &tm);
-	snprintf(out, REPLY_DATE_SIZE, "%s, %02u %s %04u %02u:%02u:%02u GMT", days[(unsigned)tm.tm_wday % 7],
-		(unsigned)tm.tm_mday % 100, months[(unsigned)tm.tm_mon % 12], (unsigned)(tm.tm_year + 1900) % 10000,
+	snprintf(out, REPLY_DATE_SIZE, "%s, %02u %s %04u %02u:%02u:%02u GMT",
+		days[(unsigned)tm.tm_wday % 7], (unsigned)tm.tm_mday % 100,
+		months[(unsigned)tm.tm_mon % 12], (unsigned)(tm.tm_year + 1900) % 10000,
 		(unsigned)tm.tm_hour % 100, (unsigned)tm.tm_min % 100, (unsigned)tm.tm_sec % 100);
 }

@@ -56,7 +56,8 @@ static size_t counted_bytes(const unsigned char address[16])
 
 static bool same_client(const struct conn_origin *a, const struct conn_origin *b)
 {
-	return a->control == b->control && memcmp(a->address, b->address, counted_bytes(a->address)) == 0;
+	return a->control == b->control &&
+		memcmp(a->address, b->address, counted_bytes(a->address)) == 0;
 }
 
 struct list *server_bucket(struct http_server *s, const struct conn_origin *origin)
@@ -127,7 +128,8 @@ static void read_origin(struct conn_origin *origin, const struct sockaddr_storag
 
 		memcpy(origin->address, &v6->sin6_addr, 16);
 		if (IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr))
-			(void)inet_ntop(AF_INET, origin->address + 12, origin->peer, sizeof origin->peer);
+			(void)inet_ntop(
+				AF_INET, origin->address + 12, origin->peer, sizeof origin->peer);
 		else
 			(void)inet_ntop(AF_INET6, &v6->sin6_addr, origin->peer, sizeof origin->peer);
 	}
@@ -193,7 +195,8 @@ static void door_accepted(void *arg, int fd, const struct sockaddr_storage *from
 {
 	struct door *door = arg;
 	struct http_server *s = door->server;
-	struct conn_origin origin = {.listener_port = door->port, .control = door->control, .control_uid = -1};
+	struct conn_origin origin = {
+		.listener_port = door->port, .control = door->control, .control_uid = -1};
 
 	read_origin(&origin, from);
 	if (door->control)
@@ -213,7 +216,8 @@ static const struct listener_events door_events = {door_room, door_accepted};
 
 struct inbound *server_take_inbound(struct http_server *s)
 {
-	const struct h1_limits limits = {s->limits.line, s->limits.header, s->limits.fields, s->limits.body};
+	const struct h1_limits limits = {
+		s->limits.line, s->limits.header, s->limits.fields, s->limits.body};
 	struct inbound *in = s->spare;
 
 	if (in) {
@@ -302,7 +306,9 @@ static uint16_t port_of(int fd)
 		return 0;
 	if (at.ss_family == AF_INET)
 		return ntohs(((const struct sockaddr_in *)(const void *)&at)->sin_port);
-	return at.ss_family == AF_INET6 ? ntohs(((const struct sockaddr_in6 *)(const void *)&at)->sin6_port) : 0;
+	return at.ss_family == AF_INET6
+		? ntohs(((const struct sockaddr_in6 *)(const void *)&at)->sin6_port)
+		: 0;
 }
 
 static void door_free(struct door *door)

@@ -9,11 +9,11 @@
 struct http_request {
 	struct slice method;
 	struct slice target; /* as sent; "*" has the path "/" */
-	struct slice path;   /* decoded once; no NUL, no encoded slash, valid UTF-8, begins with "/" */
-	struct slice query;  /* raw, without "?" */
-	struct slice host;   /* lower case, without port or brackets; an absolute-form target wins over the
+	struct slice path; /* decoded once; no NUL, no encoded slash, valid UTF-8, begins with "/" */
+	struct slice query; /* raw, without "?" */
+	struct slice host; /* lower case, without port or brackets; an absolute-form target wins over the
 			      * field; empty only in HTTP/1.0 */
-	uint16_t port;       /* of the Host field, 0 when absent */
+	uint16_t port; /* of the Host field, 0 when absent */
 	const struct http_field *fields;
 	size_t field_count;
 	struct slice body;
@@ -24,7 +24,7 @@ struct http_request {
 	const char *tls_version; /* "" when plain */
 	bool control;            /* came over data/control.sock */
 	int64_t control_uid;
-	char id[17];             /* request id: 16 lower-case hex characters */
+	char id[17]; /* request id: 16 lower-case hex characters */
 };
 
 struct http_reply {
@@ -46,16 +46,18 @@ void exchange_on_abort(struct http_exchange *x, void (*aborted)(void *arg), void
 void exchange_reply(struct http_exchange *x, const struct http_reply *reply);
 
 struct http_limits {
-	size_t line, header, fields, body;             /* 8192, 32768, 100, 1 MiB */
-	int64_t header_us, body_us, idle_us, write_us; /* total deadlines: 10 s, 30 s, 60 s (shorter when busy), 30 s */
-	unsigned connections, per_address;             /* 1000, 100 */
+	size_t line, header, fields, body; /* 8192, 32768, 100, 1 MiB */
+	int64_t header_us, body_us, idle_us,
+		write_us; /* total deadlines: 10 s, 30 s, 60 s (shorter when busy), 30 s */
+	unsigned connections, per_address; /* 1000, 100 */
 };
 extern const struct http_limits http_default_limits;
 
 struct http_server;
 struct http_server *http_server_new(const struct http_limits *limits, http_handler handler, void *arg);
 /* Serves an already listening descriptor (ownership taken). tls NULL = plain; tls_config may be replaced later. */
-must_check enum st http_server_listen(struct http_server *s, int fd, struct tls_config *tls, bool control);
+must_check enum st http_server_listen(
+	struct http_server *s, int fd, struct tls_config *tls, bool control);
 /* New connections of TLS listeners use this from now on. */
 void http_server_set_tls(struct http_server *s, struct tls_config *tls);
 void http_server_set_limits(struct http_server *s, const struct http_limits *limits);

@@ -122,7 +122,8 @@ enum st timer_start(struct timer *t, int64_t us, void (*fired)(struct timer *))
 
 	if (us < 0)
 		us = 0;
-	tv = (struct timeval){.tv_sec = (time_t)(us / 1000000), .tv_usec = (suseconds_t)(us % 1000000)};
+	tv = (struct timeval){
+		.tv_sec = (time_t)(us / 1000000), .tv_usec = (suseconds_t)(us % 1000000)};
 	if (t->ev == NULL)
 		t->ev = evtimer_new(loop_base(), timer_fired, t);
 	if (t->ev == NULL)

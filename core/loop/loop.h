@@ -11,7 +11,7 @@ struct event;
 must_check enum st loop_open(void);
 void loop_close(void);
 struct event_base *loop_base(void);
-void loop_run(void);  /* until loop_stop */
+void loop_run(void); /* until loop_stop */
 void loop_stop(void);
 
 /* Work for the end of this turn of the loop, after every callback on the stack has returned: closed objects are freed
@@ -40,7 +40,7 @@ struct watch {
 };
 must_check enum st watch_open(struct watch *w, int fd, void (*ready)(struct watch *, int what));
 must_check enum st watch_want(struct watch *w, int what); /* what to wait for from now on, 0 = nothing */
-void watch_close(struct watch *w); /* accepts zeroed */
+void watch_close(struct watch *w);                        /* accepts zeroed */
 
 /* Calls fn(signo) on the loop when the signal comes. */
 must_check enum st loop_on_signal(int signo, void (*fn)(int signo));

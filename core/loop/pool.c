@@ -15,8 +15,8 @@ static struct {
 	pthread_cond_t work;
 	struct job *first, **last; /* waiting jobs, guarded by mutex */
 	unsigned waiting, queue_max;
-	unsigned idle;    /* threads in pthread_cond_wait, guarded by mutex */
-	bool stopping;    /* guarded by mutex */
+	unsigned idle; /* threads in pthread_cond_wait, guarded by mutex */
+	bool stopping; /* guarded by mutex */
 	pthread_t threads[THREADS_MAX];
 	unsigned started, threads_max; /* loop thread only */
 	struct landing landing;

@@ -5,7 +5,7 @@
 #include "loop/op.h"
 
 struct job {
-	struct op op;                  /* op.push and op.free are the caller's; op.cancel is set by pool_submit */
+	struct op op; /* op.push and op.free are the caller's; op.cancel is set by pool_submit */
 	void (*work)(struct job *job); /* on a pool thread; touches nothing but the job */
 	struct job *next;
 };

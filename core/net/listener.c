@@ -122,7 +122,8 @@ struct listener *listener_new(int fd, const struct listener_events *events, void
 	/* Accepted sockets inherit this (not on the control socket, which knows no delay). */
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
 	if (flags >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0 &&
-		watch_open(&l->watch, fd, listener_ready) == ST_OK && watch_want(&l->watch, WATCH_READ) == ST_OK)
+		watch_open(&l->watch, fd, listener_ready) == ST_OK &&
+		watch_want(&l->watch, WATCH_READ) == ST_OK)
 		return l;
 	release(l);
 	free(l);

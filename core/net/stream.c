@@ -302,7 +302,8 @@ static void release(struct stream *s)
 	free(s);
 }
 
-struct stream *stream_accept(int fd, struct tls_config *tls, const struct stream_events *events, void *arg)
+struct stream *stream_accept(
+	int fd, struct tls_config *tls, const struct stream_events *events, void *arg)
 {
 	struct stream *s = fault_hit(FAULT_ALLOC) ? NULL : calloc(1, sizeof *s);
 

@@ -8,16 +8,19 @@ struct evbuffer;
 struct stream;
 
 struct stream_events {
-	void (*readable)(struct stream *s, void *arg); /* new bytes stand in stream_input, or the peer ended sending */
-	void (*drained)(struct stream *s, void *arg);  /* all output went to the kernel */
+	void (*readable)(struct stream *s,
+		void *arg); /* new bytes stand in stream_input, or the peer ended sending */
+	void (*drained)(struct stream *s, void *arg); /* all output went to the kernel */
 	/* Error or peer gone: nothing more can be read or sent. The owner still calls stream_close. */
 	void (*closed)(struct stream *s, void *arg, enum st why);
 };
 
 /* Takes ownership of fd (also when it fails). tls NULL = plain. The handshake runs by itself. */
-struct stream *stream_accept(int fd, struct tls_config *tls, const struct stream_events *events, void *arg);
+struct stream *stream_accept(
+	int fd, struct tls_config *tls, const struct stream_events *events, void *arg);
 struct evbuffer *stream_input(struct stream *s);
-must_check enum st stream_write(struct stream *s, struct slice bytes); /* appends to the output; bounded by the caller */
+must_check enum st stream_write(
+	struct stream *s, struct slice bytes); /* appends to the output; bounded by the caller */
 must_check enum st stream_flush(struct stream *s); /* tries to send now */
 /* Sends the pieces now, as one, and keeps what the kernel did not take. */
 must_check enum st stream_send(struct stream *s, const struct slice *pieces, size_t count);
@@ -28,7 +31,7 @@ void stream_read_pause(struct stream *s, bool pause);
 bool stream_has_unread(const struct stream *s);
 /* Ends our side once all output is sent; the peer may go on sending. */
 void stream_shutdown(struct stream *s);
-bool stream_at_end(const struct stream *s); /* peer sent FIN or close_notify */
+bool stream_at_end(const struct stream *s);    /* peer sent FIN or close_notify */
 size_t stream_pending(const struct stream *s); /* unsent output bytes */
 bool stream_is_secure(const struct stream *s);
 bool stream_handshaken(const struct stream *s);

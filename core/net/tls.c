@@ -36,10 +36,10 @@ struct tls_session {
 	struct tls_config *config; /* a reference */
 	int fd;                    /* borrows */
 	bool dry;                  /* the descriptor had nothing left when last asked */
-	unsigned char *ahead;      /* read beyond what the library asked for: in read_ahead, or owned when parked */
+	unsigned char *ahead; /* read beyond what the library asked for: in read_ahead, or owned when parked */
 	size_t ahead_n;
 	unsigned char *parked; /* owns */
-	const char *version; /* static storage; "" before the handshake is over */
+	const char *version;   /* static storage; "" before the handshake is over */
 	char sni[NAME_MAX_LENGTH + 1];
 };
 
@@ -92,7 +92,8 @@ static bool name_matches(const char *pattern, const char *name)
 		return true;
 	/* "*.example.org" stands for exactly one label. */
 	dot = strchr(name, '.');
-	return pattern[0] == '*' && pattern[1] == '.' && dot && dot != name && strcmp(pattern + 1, dot) == 0;
+	return pattern[0] == '*' && pattern[1] == '.' && dot && dot != name &&
+		strcmp(pattern + 1, dot) == 0;
 }
 
 static bool has_name(const struct tls_certificate *certificate, const char *name, bool wildcards)
@@ -109,8 +110,8 @@ static bool has_name(const struct tls_certificate *certificate, const char *name
 }
 
 /* Offers every certificate with that name: an EC and an RSA one may stand side by side. */
-static int choose(const struct tls_config *c, mbedtls_ssl_context *ssl, const char *name, bool wildcards,
-	bool *found)
+static int choose(const struct tls_config *c, mbedtls_ssl_context *ssl, const char *name,
+	bool wildcards, bool *found)
 {
 	struct tls_certificate *certificate;
 	int failed = 0;
@@ -137,7 +138,8 @@ static bool take_name(char *out, const unsigned char *name, size_t n)
 
 		if (c >= 'A' && c <= 'Z')
 			c = (unsigned char)(c + 'a' - 'A');
-		if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && c != '-' && c != '.' && c != '_')
+		if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && c != '-' && c != '.' &&
+			c != '_')
 			return false;
 		out[i] = (char)c;
 	}
@@ -178,7 +180,8 @@ static enum st set_up(struct tls_config *c)
 	mbedtls_ssl_conf_min_tls_version(conf, MBEDTLS_SSL_VERSION_TLS1_2);
 	mbedtls_ssl_conf_max_tls_version(conf, MBEDTLS_SSL_VERSION_TLS1_3);
 	mbedtls_ssl_conf_tls13_key_exchange_modes(conf,
-		MBEDTLS_SSL_TLS1_3_KEY_EXCHANGE_MODE_EPHEMERAL | MBEDTLS_SSL_TLS1_3_KEY_EXCHANGE_MODE_PSK_EPHEMERAL);
+		MBEDTLS_SSL_TLS1_3_KEY_EXCHANGE_MODE_EPHEMERAL |
+			MBEDTLS_SSL_TLS1_3_KEY_EXCHANGE_MODE_PSK_EPHEMERAL);
 	mbedtls_ssl_conf_ciphersuites(conf, ciphersuites);
 	mbedtls_ssl_conf_groups(conf, groups);
 	mbedtls_ssl_conf_sig_algs(conf, signature_algorithms);
@@ -191,7 +194,8 @@ static enum st set_up(struct tls_config *c)
 	if (mbedtls_ssl_ticket_setup(
 		    &c->tickets, secret_rng, NULL, MBEDTLS_CIPHER_AES_256_GCM, TICKET_SECONDS) != 0)
 		return ST_NOMEM;
-	mbedtls_ssl_conf_session_tickets_cb(conf, mbedtls_ssl_ticket_write, mbedtls_ssl_ticket_parse, &c->tickets);
+	mbedtls_ssl_conf_session_tickets_cb(
+		conf, mbedtls_ssl_ticket_write, mbedtls_ssl_ticket_parse, &c->tickets);
 	mbedtls_ssl_conf_sni(conf, on_server_name, c);
 	return ST_OK;
 }
@@ -252,8 +256,8 @@ static enum st explain(char *error, size_t error_size, const char *what, int cod
 }
 
 /* The library wants PEM with its NUL. */
-static enum st parse_certificate(
-	struct tls_certificate *certificate, struct slice chain, struct slice key, char *error, size_t error_size)
+static enum st parse_certificate(struct tls_certificate *certificate, struct slice chain,
+	struct slice key, char *error, size_t error_size)
 {
 	struct buf text = {0};
 	enum st st = ST_NOMEM;
@@ -277,14 +281,16 @@ static enum st parse_certificate(
 		goto out;
 	}
 	code = mbedtls_pk_check_pair(&certificate->chain.pk, &certificate->key, secret_rng, NULL);
-	st = code == 0 ? ST_OK : explain(error, error_size, "private key does not belong to the certificate", code);
+	st = code == 0
+		? ST_OK
+		: explain(error, error_size, "private key does not belong to the certificate", code);
 out:
 	buf_wipe(&text);
 	return st;
 }
 
-enum st tls_config_add(struct tls_config *c, struct slice chain_pem, struct slice key_pem, const char *const *names,
-	size_t name_count, char *error, size_t error_size)
+enum st tls_config_add(struct tls_config *c, struct slice chain_pem, struct slice key_pem,
+	const char *const *names, size_t name_count, char *error, size_t error_size)
 {
 	struct tls_certificate *certificate = calloc(1, sizeof *certificate);
 	enum st st;
@@ -341,7 +347,8 @@ static int bio_send(void *arg, const unsigned char *p, size_t n)
 
 	if (r >= 0)
 		return (int)r;
-	return errno == EAGAIN || errno == EINTR ? MBEDTLS_ERR_SSL_WANT_WRITE : MBEDTLS_ERR_SSL_CONN_EOF;
+	return errno == EAGAIN || errno == EINTR ? MBEDTLS_ERR_SSL_WANT_WRITE
+						 : MBEDTLS_ERR_SSL_CONN_EOF;
 }
 
 static int take_ahead(struct tls_session *t, unsigned char *p, size_t n)
@@ -371,7 +378,8 @@ static int bio_recv(void *arg, unsigned char *p, size_t n)
 		return MBEDTLS_ERR_SSL_WANT_READ;
 	r = readv(t->fd, into, 2);
 	if (r < 0)
-		return errno == EAGAIN || errno == EINTR ? MBEDTLS_ERR_SSL_WANT_READ : MBEDTLS_ERR_SSL_CONN_EOF;
+		return errno == EAGAIN || errno == EINTR ? MBEDTLS_ERR_SSL_WANT_READ
+							 : MBEDTLS_ERR_SSL_CONN_EOF;
 	t->dry = r > 0 && (size_t)r < n + sizeof read_ahead;
 	if ((size_t)r <= n)
 		return (int)r;
@@ -435,12 +443,17 @@ void tls_session_readable(struct tls_session *t)
 static enum st status_of(int code)
 {
 	switch (code) {
-	case MBEDTLS_ERR_SSL_WANT_READ: return ST_MORE;
-	case MBEDTLS_ERR_SSL_WANT_WRITE: return ST_BUSY;
+	case MBEDTLS_ERR_SSL_WANT_READ:
+		return ST_MORE;
+	case MBEDTLS_ERR_SSL_WANT_WRITE:
+		return ST_BUSY;
 	case MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY:
-	case MBEDTLS_ERR_SSL_CONN_EOF: return ST_CLOSED;
-	case MBEDTLS_ERR_SSL_ALLOC_FAILED: return ST_NOMEM;
-	default: return ST_BAD;
+	case MBEDTLS_ERR_SSL_CONN_EOF:
+		return ST_CLOSED;
+	case MBEDTLS_ERR_SSL_ALLOC_FAILED:
+		return ST_NOMEM;
+	default:
+		return ST_BAD;
 	}
 }
 

@@ -12,7 +12,7 @@ struct tls_config *tls_config_new(void);
 /* Adds a PEM chain with its PEM key for the given names (SNI; exact or "*.example.org"; lower case). The first added is
  * the default. On ST_BAD `error` says what is wrong with the files. */
 must_check enum st tls_config_add(struct tls_config *c, struct slice chain_pem, struct slice key_pem,
-				  const char *const *names, size_t name_count, char *error, size_t error_size);
+	const char *const *names, size_t name_count, char *error, size_t error_size);
 struct tls_config *tls_config_ref(struct tls_config *c);
 void tls_config_unref(struct tls_config *c);
 
@@ -28,6 +28,7 @@ must_check enum st tls_session_handshake(struct tls_session *t);
 must_check enum st tls_session_read(struct tls_session *t, void *p, size_t n, size_t *got);
 must_check enum st tls_session_write(struct tls_session *t, const void *p, size_t n, size_t *put);
 void tls_session_end(struct tls_session *t); /* says close_notify, best effort */
-bool tls_session_buffered(const struct tls_session *t); /* bytes wait inside, about which no event will tell */
+bool tls_session_buffered(
+	const struct tls_session *t); /* bytes wait inside, about which no event will tell */
 const char *tls_session_sni(const struct tls_session *t);
 const char *tls_session_version(const struct tls_session *t);

@@ -28,7 +28,8 @@ static void check_message(const struct h1_message *m)
 
 	assert(path.n > 0 && path.p[0] == '/' && utf8_valid(path));
 	assert(memchr(path.p, 0, path.n) == NULL && memchr(path.p, '\\', path.n) == NULL);
-	assert(field_is_token(m->method) && m->field_count <= limits.fields && m->body.n <= limits.body);
+	assert(field_is_token(m->method) && m->field_count <= limits.fields &&
+		m->body.n <= limits.body);
 	for (i = 0; i < m->field_count; i++)
 		assert(field_is_token(m->fields[i].name) && field_is_value(m->fields[i].value));
 }
@@ -52,7 +53,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			assert(slice_eq(h1_message(&whole)->body, h1_message(&pieces)->body));
 			assert(slice_eq(h1_message(&whole)->host, h1_message(&pieces)->host));
 		} else if (st == ST_BAD) {
-			assert(h1_status(&whole) == h1_status(&pieces) && h1_error(&whole) == h1_error(&pieces));
+			assert(h1_status(&whole) == h1_status(&pieces) &&
+				h1_error(&whole) == h1_error(&pieces));
 		}
 		in = slice_sub(in, used, in.n);
 		h1_reset(&whole);

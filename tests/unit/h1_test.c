@@ -1,4 +1,5 @@
-/* h1_test.c: what the HTTP/1.1 parser accepts, and everything it must not. Each message is fed whole and byte by byte. */
+/* h1_test.c: what the HTTP/1.1 parser accepts, and everything it must not. Each message is fed whole and
+ * byte by byte. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -52,8 +53,8 @@ static void refused_slice(struct slice in, int status)
 	struct h1 p;
 
 	if (feed(&p, in) != ST_BAD || h1_status(&p) != status)
-		fail_msg("not %d (%d, %s): %.*s", status, h1_status(&p), h1_error(&p) ? h1_error(&p) : "no error",
-			(int)in.n, (const char *)in.p);
+		fail_msg("not %d (%d, %s): %.*s", status, h1_status(&p),
+			h1_error(&p) ? h1_error(&p) : "no error", (int)in.n, (const char *)in.p);
 	assert_non_null(h1_error(&p));
 	h1_free(&p);
 }
@@ -84,8 +85,11 @@ static void a_request_is_taken_apart(void **state)
 	const struct h1_message *m;
 
 	(void)state;
-	assert_int_equal(feed(&p, slice_str("POST /a%20b/%C3%A9?q=%2f&r HTTP/1.1\r\nHOST: Example.ORG:8443\r\nX-Empty:\r\n"
-					    "X-Two:  two words \t\r\ncontent-length: 5\r\n\r\nhello")),
+	assert_int_equal(
+		feed(&p,
+			slice_str("POST /a%20b/%C3%A9?q=%2f&r HTTP/1.1\r\nHOST: "
+				  "Example.ORG:8443\r\nX-Empty:\r\n"
+				  "X-Two:  two words \t\r\ncontent-length: 5\r\n\r\nhello")),
 		ST_OK);
 	m = h1_message(&p);
 	is(m->method, "POST");
@@ -110,9 +114,11 @@ static void chunks_are_joined_and_trailers_dropped(void **state)
 	struct h1 p;
 
 	(void)state;
-	assert_int_equal(feed(&p, slice_str("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: Chunked\r\n\r\n"
-					    "5\r\nhello\r\n001;a=b;c=\"d\"\r\n,\r\nA\r\n0123456789\r\n0\r\n"
-					    "Content-Length: 3\r\nX: y\r\n\r\n")),
+	assert_int_equal(
+		feed(&p,
+			slice_str("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: Chunked\r\n\r\n"
+				  "5\r\nhello\r\n001;a=b;c=\"d\"\r\n,\r\nA\r\n0123456789\r\n0\r\n"
+				  "Content-Length: 3\r\nX: y\r\n\r\n")),
 		ST_OK);
 	is(h1_message(&p)->body, "hello,0123456789");
 	assert_int_equal(h1_message(&p)->field_count, 2);
@@ -121,7 +127,8 @@ static void chunks_are_joined_and_trailers_dropped(void **state)
 
 static void bytes_of_the_next_request_are_left(void **state)
 {
-	static const char two[] = "GET /1 HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n";
+	static const char two[] =
+		"GET /1 HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n";
 	struct h1 p;
 	size_t used, again;
 
@@ -144,14 +151,18 @@ static void an_absolute_target_gives_the_host(void **state)
 	struct h1 p;
 
 	(void)state;
-	assert_int_equal(feed(&p, slice_str("GET HTTPS://One.example:444/x?y HTTP/1.1\r\nHost: two.example\r\n\r\n")), ST_OK);
+	assert_int_equal(
+		feed(&p, slice_str("GET HTTPS://One.example:444/x?y HTTP/1.1\r\nHost: two.example\r\n\r\n")),
+		ST_OK);
 	is(h1_message(&p)->host, "one.example");
 	assert_int_equal(h1_message(&p)->port, 444);
 	is(h1_message(&p)->path, "/x");
 	is(h1_message(&p)->query, "y");
 	is(h1_message(&p)->fields[0].value, "One.example:444");
 	h1_free(&p);
-	assert_int_equal(feed(&p, slice_str("GET http://[::1]?y HTTP/1.1\r\nHost: [2001:db8::1]:80\r\n\r\n")), ST_OK);
+	assert_int_equal(
+		feed(&p, slice_str("GET http://[::1]?y HTTP/1.1\r\nHost: [2001:db8::1]:80\r\n\r\n")),
+		ST_OK);
 	is(h1_message(&p)->host, "::1");
 	is(h1_message(&p)->path, "/");
 	h1_free(&p);
@@ -170,10 +181,14 @@ static void old_clients_are_answered_and_closed(void **state)
 	assert_false(h1_message(&p)->keep_alive);
 	is(h1_message(&p)->host, "");
 	h1_free(&p);
-	assert_int_equal(feed(&p, slice_str("GET / HTTP/1.0\r\nConnection: keep-alive\r\nHost: a\r\n\r\n")), ST_OK);
+	assert_int_equal(
+		feed(&p, slice_str("GET / HTTP/1.0\r\nConnection: keep-alive\r\nHost: a\r\n\r\n")),
+		ST_OK);
 	assert_false(h1_message(&p)->keep_alive);
 	h1_free(&p);
-	assert_int_equal(feed(&p, slice_str("GET / HTTP/1.1\r\nHost: a\r\nConnection: foo, Close\r\n\r\n")), ST_OK);
+	assert_int_equal(
+		feed(&p, slice_str("GET / HTTP/1.1\r\nHost: a\r\nConnection: foo, Close\r\n\r\n")),
+		ST_OK);
 	assert_false(h1_message(&p)->keep_alive);
 	h1_free(&p);
 	refused("GET / HTTP/1.0\r\nHost: a\r\nHost: a\r\n\r\n", 400);
@@ -182,11 +197,13 @@ static void old_clients_are_answered_and_closed(void **state)
 
 static void bad_request_lines_are_refused(void **state)
 {
-	static const char *const lines[] = {"GET  / HTTP/1.1", "GET / HTTP/1.1 ", " GET / HTTP/1.1", "GET /", "GET", "GET / ",
-		"G@T / HTTP/1.1", "GET\t/ HTTP/1.1", "GET / http/1.1", "GET / HTTP/1.10", "GET / HTTP/11", "GET / HTTP/1,1",
-		"GET x HTTP/1.1", "GET * HTTP/1.1", "GET /a b HTTP/1.1", "GET /# HTTP/1.1", "GET /\\ HTTP/1.1", "GET /\xc3\xa9 HTTP/1.1",
-		"GET /? q HTTP/1.1", "GET /?# HTTP/1.1", "GET / HTTP/x.1", "ABCDEFGHIJKLMNOPQRSTUVWXYZABCDEFG / HTTP/1.1",
-		"GET /\x01 HTTP/1.1", "GET /\x7f HTTP/1.1"};
+	static const char *const lines[] = {"GET  / HTTP/1.1", "GET / HTTP/1.1 ", " GET / HTTP/1.1",
+		"GET /", "GET", "GET / ", "G@T / HTTP/1.1", "GET\t/ HTTP/1.1", "GET / http/1.1",
+		"GET / HTTP/1.10", "GET / HTTP/11", "GET / HTTP/1,1", "GET x HTTP/1.1",
+		"GET * HTTP/1.1", "GET /a b HTTP/1.1", "GET /# HTTP/1.1", "GET /\\ HTTP/1.1",
+		"GET /\xc3\xa9 HTTP/1.1", "GET /? q HTTP/1.1", "GET /?# HTTP/1.1", "GET / HTTP/x.1",
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZABCDEFG / HTTP/1.1", "GET /\x01 HTTP/1.1",
+		"GET /\x7f HTTP/1.1"};
 	char text[256];
 	size_t i;
 
@@ -208,9 +225,11 @@ static void bad_request_lines_are_refused(void **state)
 
 static void doubtful_paths_are_refused(void **state)
 {
-	static const char *const paths[] = {"/%00", "/a%2fb", "/a%2Fb", "/a%5cb", "/%", "/%4", "/%zz", "/%c3", "/%ff", "/%c0%af",
-		"/%ed%a0%80", "/.", "/..", "/a/../b", "/a/./b", "/a/..", "/%2e%2e/b", "/.%2E", "/%0d%0a", "/%7f", "/a%"};
-	static const char *const good[] = {"/...", "/.a", "/a.", "/..a/b..", "//", "/%e2%82%ac", "/~a;b=c,d:@!$&'()*+", "/%20"};
+	static const char *const paths[] = {"/%00", "/a%2fb", "/a%2Fb", "/a%5cb", "/%", "/%4",
+		"/%zz", "/%c3", "/%ff", "/%c0%af", "/%ed%a0%80", "/.", "/..", "/a/../b", "/a/./b",
+		"/a/..", "/%2e%2e/b", "/.%2E", "/%0d%0a", "/%7f", "/a%"};
+	static const char *const good[] = {"/...", "/.a", "/a.", "/..a/b..", "//", "/%e2%82%ac",
+		"/~a;b=c,d:@!$&'()*+", "/%20"};
 	char text[256];
 	size_t i;
 
@@ -220,16 +239,19 @@ static void doubtful_paths_are_refused(void **state)
 		refused(text, 400);
 	}
 	for (i = 0; i < ARRAY_LEN(good); i++) {
-		snprintf(text, sizeof text, "GET %s?%%00=%%2f/../&[]{}|^` HTTP/1.1\r\nHost: a\r\n\r\n", good[i]);
+		snprintf(text, sizeof text,
+			"GET %s?%%00=%%2f/../&[]{}|^` HTTP/1.1\r\nHost: a\r\n\r\n", good[i]);
 		accepted(text);
 	}
 }
 
 static void bad_fields_are_refused(void **state)
 {
-	static const char *const fields[] = {"Host : a", "Host: a\r\nX : y", "Host: a\r\n folded", "Host: a\r\nX: y\r\n\tfolded",
-		" Host: a", "Host: a\r\n: y", "Host: a\r\nX", "Host: a\r\nX\x01: y", "Host: a\r\nX: y\x01", "Host: a\r\nX: \x7f",
-		"Host: a\nX: y", "Host: a\r\nX: y\rz", "Host: a\r\nX: y\r\r", "Host: a\r\nX(: y", "Host: a\r\nX\xc3\xa9: y"};
+	static const char *const fields[] = {"Host : a", "Host: a\r\nX : y", "Host: a\r\n folded",
+		"Host: a\r\nX: y\r\n\tfolded", " Host: a", "Host: a\r\n: y", "Host: a\r\nX",
+		"Host: a\r\nX\x01: y", "Host: a\r\nX: y\x01", "Host: a\r\nX: \x7f", "Host: a\nX: y",
+		"Host: a\r\nX: y\rz", "Host: a\r\nX: y\r\r", "Host: a\r\nX(: y",
+		"Host: a\r\nX\xc3\xa9: y"};
 	char text[256];
 	size_t i;
 
@@ -246,9 +268,10 @@ static void bad_fields_are_refused(void **state)
 
 static void one_good_host_is_required(void **state)
 {
-	static const char *const hosts[] = {"Host:", "Host: a b", "Host: a,b", "Host: a/b", "Host: a:", "Host: a:0", "Host: a:65536",
-		"Host: a:1x", "Host: u@a", "Host: [::1", "Host: []", "Host: [::1]x", "Host: ::1", "Host: a%41", "Host: a\r\nHost: a",
-		"X: y", "Host: \xc3\xa9"};
+	static const char *const hosts[] = {"Host:", "Host: a b", "Host: a,b", "Host: a/b",
+		"Host: a:", "Host: a:0", "Host: a:65536", "Host: a:1x", "Host: u@a", "Host: [::1",
+		"Host: []", "Host: [::1]x", "Host: ::1", "Host: a%41", "Host: a\r\nHost: a", "X: y",
+		"Host: \xc3\xa9"};
 	char text[256];
 	size_t i;
 
@@ -294,28 +317,36 @@ static void doubtful_lengths_are_refused(void **state)
 
 	(void)state;
 	for (i = 0; i < ARRAY_LEN(rows); i++) {
-		snprintf(text, sizeof text, "POST / HTTP/1.1\r\nHost: a\r\n%s\r\n\r\nhello", rows[i].fields);
+		snprintf(text, sizeof text, "POST / HTTP/1.1\r\nHost: a\r\n%s\r\n\r\nhello",
+			rows[i].fields);
 		refused(text, rows[i].status);
 	}
 }
 
 static void bad_chunks_are_refused(void **state)
 {
-	static const char *const bodies[] = {"0x5\r\nhello\r\n0\r\n\r\n", "+5\r\nhello\r\n0\r\n\r\n", "-5\r\n", "\r\n", "g\r\n", " 5\r\n",
-		"5 \r\nhello\r\n", "5 ;a\r\nhello\r\n", "5\nhello\r\n", "5\r\nhelloo\r\n", "5\r\nhello0\r\n", "5\r\nhello\n0\r\n\r\n",
-		"5\r\nhello\r0\r\n", "5;a\x01\r\nhello\r\n", "5;\nhello", "00000000000000005\r\n", "0\r\nX : y\r\n\r\n", "0\r\n y\r\n\r\n",
-		"0\r\nX\r\n\r\n", "0\r\n\n"};
+	static const char *const bodies[] = {"0x5\r\nhello\r\n0\r\n\r\n", "+5\r\nhello\r\n0\r\n\r\n",
+		"-5\r\n", "\r\n", "g\r\n", " 5\r\n", "5 \r\nhello\r\n", "5 ;a\r\nhello\r\n",
+		"5\nhello\r\n", "5\r\nhelloo\r\n", "5\r\nhello0\r\n", "5\r\nhello\n0\r\n\r\n",
+		"5\r\nhello\r0\r\n", "5;a\x01\r\nhello\r\n", "5;\nhello", "00000000000000005\r\n",
+		"0\r\nX : y\r\n\r\n", "0\r\n y\r\n\r\n", "0\r\nX\r\n\r\n", "0\r\n\n"};
 	char text[256];
 	size_t i;
 
 	(void)state;
 	for (i = 0; i < ARRAY_LEN(bodies); i++) {
-		snprintf(text, sizeof text, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n%s", bodies[i]);
+		snprintf(text, sizeof text,
+			"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n%s",
+			bodies[i]);
 		refused(text, 400);
 	}
 	refused("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n100001\r\n", 413);
-	refused("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\n", 413);
-	refused("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n100000\r\n", 413);
+	refused("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: "
+		"chunked\r\n\r\nffffffffffffffff\r\n",
+		413);
+	refused("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: "
+		"chunked\r\n\r\n1\r\nx\r\n100000\r\n",
+		413);
 }
 
 static struct buf repeated(const char *before, const char *piece, size_t times, const char *after)
@@ -331,7 +362,8 @@ static struct buf repeated(const char *before, const char *piece, size_t times, 
 	return b;
 }
 
-static void repeated_is_refused(const char *before, const char *piece, size_t times, const char *after, int status)
+static void repeated_is_refused(
+	const char *before, const char *piece, size_t times, const char *after, int status)
 {
 	struct buf b = repeated(before, piece, times, after);
 
@@ -352,7 +384,8 @@ static void repeated_is_accepted(const char *before, const char *piece, size_t t
 static void everything_has_a_cap(void **state)
 {
 	static const char head[] = "GET / HTTP/1.1\r\nHost: a\r\n";
-	static const char chunked[] = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+	static const char chunked[] =
+		"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
 	/* "GET /" and " HTTP/1.1" are 14 of the 8192. */
 	const char *rest = " HTTP/1.1\r\nHost: a\r\n\r\n";
 
@@ -365,10 +398,15 @@ static void everything_has_a_cap(void **state)
 	repeated_is_refused("GET / HTTP/1.1\r\nHost: a\r\nX: ", "a", 32768 - 15, "\r\n\r\n", 431);
 	repeated_is_accepted(head, "X: y\r\n", 99, "\r\n");
 	repeated_is_refused(head, "X: y\r\n", 100, "\r\n", 431);
-	repeated_is_accepted("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1048576\r\n\r\n", "0123456789abcdef", 65536, "");
-	repeated_is_refused("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", "X: y\r\n", 100, "\r\n", 431);
-	repeated_is_refused("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: ", "y", 33000, "\r\n", 431);
-	repeated_is_refused("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1;", "y", 300, "\r\n", 400);
+	repeated_is_accepted("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1048576\r\n\r\n",
+		"0123456789abcdef", 65536, "");
+	repeated_is_refused("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n",
+		"X: y\r\n", 100, "\r\n", 431);
+	repeated_is_refused(
+		"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: ", "y",
+		33000, "\r\n", 431);
+	repeated_is_refused("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1;",
+		"y", 300, "\r\n", 400);
 	repeated_is_accepted(chunked, "1;abcdefg\r\nx\r\n", 1000, "0\r\n\r\n");
 	repeated_is_refused(chunked, "1;abcdefghi\r\nx\r\n", 1000, "0\r\n\r\n", 400);
 }
@@ -381,13 +419,17 @@ static void continue_is_expected_only_before_a_body(void **state)
 	(void)state;
 	h1_init(&p, &limits);
 	assert_int_equal(
-		h1_feed(&p, SLICE_LIT("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-Continue\r\nContent-Length: 5\r\n\r\n"), &used),
+		h1_feed(&p, SLICE_LIT("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-Continue\r\nContent-Length: 5\r\n\r\n"),
+			&used),
 		ST_MORE);
 	assert_true(h1_expects_continue(&p));
 	assert_int_equal(h1_feed(&p, SLICE_LIT("h"), &used), ST_MORE);
 	assert_false(h1_expects_continue(&p));
 	h1_reset(&p);
-	assert_int_equal(h1_feed(&p, SLICE_LIT("GET / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n\r\n"), &used), ST_OK);
+	assert_int_equal(
+		h1_feed(&p, SLICE_LIT("GET / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n\r\n"),
+			&used),
+		ST_OK);
 	assert_false(h1_expects_continue(&p));
 	h1_free(&p);
 }
@@ -431,10 +473,13 @@ static double seconds_to_parse(struct slice in, size_t step)
 	return best;
 }
 
-static void grows_in_line(const char *before, const char *piece, size_t times, const char *after, size_t step)
+static void grows_in_line(
+	const char *before, const char *piece, size_t times, const char *after, size_t step)
 {
-	struct buf one = repeated(before, piece, times, after), ten = repeated(before, piece, times * 10, after);
-	double a = seconds_to_parse(buf_slice(&one), step), b = seconds_to_parse(buf_slice(&ten), step);
+	struct buf one = repeated(before, piece, times, after),
+		   ten = repeated(before, piece, times * 10, after);
+	double a = seconds_to_parse(buf_slice(&one), step),
+	       b = seconds_to_parse(buf_slice(&ten), step);
 
 	if (b > a * 15 + 0.002)
 		fail_msg("%s: %.6f s, ten times as much %.6f s", piece, a, b);
@@ -445,7 +490,8 @@ static void grows_in_line(const char *before, const char *piece, size_t times, c
 static void work_grows_with_the_input(void **state)
 {
 	static const char head[] = "POST / HTTP/1.1\r\nHost: a\r\n";
-	static const char chunked[] = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+	static const char chunked[] =
+		"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
 	static const size_t steps[] = {SIZE_MAX, 1};
 	size_t i;
 
@@ -455,7 +501,8 @@ static void work_grows_with_the_input(void **state)
 		grows_in_line("GET /", "%41/", 10000, " HTTP/1.1\r\nHost: a\r\n\r\n", steps[i]);
 		grows_in_line(head, "X: y\r\n", 5000, "\r\n", steps[i]);
 		grows_in_line("POST / HTTP/1.1\r\nHost: a\r\nX:", " ", 20000, "\r\n\r\n", steps[i]);
-		grows_in_line("POST / HTTP/1.1\r\nHost: a\r\nConnection:", ",", 20000, "\r\n\r\n", steps[i]);
+		grows_in_line("POST / HTTP/1.1\r\nHost: a\r\nConnection:", ",", 20000, "\r\n\r\n",
+			steps[i]);
 		grows_in_line(chunked, "1\r\nx\r\n", 5000, "0\r\n\r\n", steps[i]);
 	}
 }

@@ -207,12 +207,16 @@ static void an_operation_without_owner_only_frees(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(deferred_work_runs_in_order_and_its_own_in_the_next_turn, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(timers_fire_in_order_and_stopped_ones_do_not, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			deferred_work_runs_in_order_and_its_own_in_the_next_turn, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			timers_fire_in_order_and_stopped_ones_do_not, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_started_timer_can_be_started_anew, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_watch_tells_while_there_is_something, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_watch_tells_while_there_is_something, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(signals_arrive_on_the_loop, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(an_operation_without_owner_only_frees, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			an_operation_without_owner_only_frees, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

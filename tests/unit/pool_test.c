@@ -245,10 +245,14 @@ int main(void)
 		cmocka_unit_test_setup_teardown(jobs_land_on_the_loop, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(many_rounds_lose_nothing, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_full_queue_says_busy, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_running_job_without_owner_lands_late, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_waiting_job_without_owner_is_never_begun, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(closing_waits_for_what_runs_and_drops_the_rest, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(other_threads_hand_over_through_a_landing, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_running_job_without_owner_lands_late, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_waiting_job_without_owner_is_never_begun, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			closing_waits_for_what_runs_and_drops_the_rest, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			other_threads_hand_over_through_a_landing, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -213,7 +213,8 @@ static void *plain_reader(void *arg)
 static void what_the_kernel_does_not_take_follows_and_then_the_end(void **state)
 {
 	struct side side;
-	struct slice pieces[] = {{bytes_out, 10}, {bytes_out + 10, 0}, {bytes_out + 10, sizeof bytes_out - 10}};
+	struct slice pieces[] = {
+		{bytes_out, 10}, {bytes_out + 10, 0}, {bytes_out + 10, sizeof bytes_out - 10}};
 
 	(void)state;
 	fill_bytes();
@@ -284,7 +285,6 @@ static bool client_shown;
 static char client_saw[64], client_alpn[16];
 static size_t client_bytes;
 
-
 /* Says client_bytes, reads as many, ends. Writing and reading take turns, as the library wants. */
 static void *tls_talker(void *arg)
 {
@@ -298,13 +298,17 @@ static void *tls_talker(void *arg)
 		client_shown = client.shown;
 		snprintf(client_saw, sizeof client_saw, "%.*s", (int)name.n, (const char *)name.p);
 		if (mbedtls_ssl_get_alpn_protocol(&client.ssl))
-			snprintf(client_alpn, sizeof client_alpn, "%s", mbedtls_ssl_get_alpn_protocol(&client.ssl));
+			snprintf(client_alpn, sizeof client_alpn, "%s",
+				mbedtls_ssl_get_alpn_protocol(&client.ssl));
 		for (at = 0; at < client_bytes; at += 16384) {
 			struct slice piece = slice_sub(slice_of(bytes_out, client_bytes), at, 16384);
 
 			if (!tls_client_send(&client, piece))
 				break;
-			client_result = tls_client_receive(&client, bytes_back + at, piece.n) == piece.n ? 0 : -1;
+			client_result = tls_client_receive(&client, bytes_back + at, piece.n) ==
+					piece.n
+				? 0
+				: -1;
 		}
 		mbedtls_ssl_session_free(&session);
 		(void)mbedtls_ssl_get_session(&client.ssl, &session);
@@ -369,7 +373,10 @@ static void *slow_tls_reader(void *arg)
 	if (client_result == 0) {
 		(void)tls_client_send(&client, SLICE_LIT("go"));
 		usleep(20000);
-		client_result = tls_client_receive(&client, bytes_back, sizeof bytes_back) == sizeof bytes_back ? 0 : -1;
+		client_result = tls_client_receive(&client, bytes_back, sizeof bytes_back) ==
+				sizeof bytes_back
+			? 0
+			: -1;
 	}
 	tls_client_close(&client);
 	return arg;
@@ -521,7 +528,8 @@ static void resumes(int version)
 			far_fd = ends[1];
 			assert_int_equal(fcntl(far_fd, F_SETFL, 0), 0);
 		}
-		wants = (struct tls_client_wants){.version = version, .sni = "localhost", .resume = round ? &session : NULL};
+		wants = (struct tls_client_wants){
+			.version = version, .sni = "localhost", .resume = round ? &session : NULL};
 		talk(c, &side, 1);
 		finish(&side);
 		assert_int_equal(client_result, 0);
@@ -622,7 +630,9 @@ static void bad_certificates_are_explained(void **state)
 	char error[100];
 
 	(void)state;
-	assert_int_equal(tls_config_add(c, SLICE_LIT("junk"), SLICE_LIT("junk"), names, 1, error, sizeof error), ST_BAD);
+	assert_int_equal(tls_config_add(c, SLICE_LIT("junk"), SLICE_LIT("junk"), names, 1, error,
+				 sizeof error),
+		ST_BAD);
 	assert_non_null(strstr(error, "certificate"));
 	tls_config_unref(tls_config_ref(c));
 	tls_config_unref(c);
@@ -658,8 +668,9 @@ int main(void)
 		TEST(tls_1_2_carries_bytes_both_ways),
 		TEST(tls_1_3_carries_bytes_both_ways),
 		TEST(growing_output_is_not_lost_when_a_write_is_repeated),
-		{"growing_output_is_not_lost_when_a_write_is_repeated_1_3", growing_output_is_not_lost_when_a_write_is_repeated, set_up,
-			tear_down, &second},
+		{"growing_output_is_not_lost_when_a_write_is_repeated_1_3",
+			growing_output_is_not_lost_when_a_write_is_repeated, set_up, tear_down,
+			&second},
 		TEST(records_that_come_together_all_arrive),
 		TEST(records_read_ahead_survive_a_pause),
 		TEST(a_name_picks_its_certificate),

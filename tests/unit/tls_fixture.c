@@ -14,8 +14,11 @@ void tls_fixture_add(struct tls_config *c, const char *const *names, size_t coun
 {
 	struct slice slices[8];
 	/* A common name has no room for a star. */
-	struct x509_request request = {.name = slice_str(names[0][0] == '*' ? names[0] + 2 : names[0]), .names = slices, .name_count = count,
-		.not_before = clock_wall() - 60, .not_after = clock_wall() + 3600};
+	struct x509_request request = {.name = slice_str(names[0][0] == '*' ? names[0] + 2 : names[0]),
+		.names = slices,
+		.name_count = count,
+		.not_before = clock_wall() - 60,
+		.not_after = clock_wall() + 3600};
 	struct buf authority = {0}, chain = {0}, pem = {0};
 	struct pk *key = NULL, *authority_key = NULL;
 	const char *why = NULL;
@@ -26,7 +29,8 @@ void tls_fixture_add(struct tls_config *c, const char *const *names, size_t coun
 		slices[i] = slice_str(names[i]);
 	if (pk_generate(PK_ES256, &key) || pk_generate(PK_ES256, &authority_key) ||
 		x509_make_ca(authority_key, &request, &authority, &why) ||
-		x509_make_cert(buf_slice(&authority), authority_key, key, &request, &chain, &why) || pk_private_pem(key, &pem) ||
+		x509_make_cert(buf_slice(&authority), authority_key, key, &request, &chain, &why) ||
+		pk_private_pem(key, &pem) ||
 		tls_config_add(c, buf_slice(&chain), buf_slice(&pem), names, count, error, sizeof error))
 		abort();
 	buf_free(&authority);
@@ -79,17 +83,20 @@ int tls_client_open(struct tls_client *c, int fd, const struct tls_client_wants 
 	mbedtls_ssl_init(&c->ssl);
 	mbedtls_ssl_config_init(&c->conf);
 	(void)psa_crypto_init();
-	failed = mbedtls_ssl_config_defaults(
-		&c->conf, MBEDTLS_SSL_IS_CLIENT, MBEDTLS_SSL_TRANSPORT_STREAM, MBEDTLS_SSL_PRESET_DEFAULT);
+	failed = mbedtls_ssl_config_defaults(&c->conf, MBEDTLS_SSL_IS_CLIENT,
+		MBEDTLS_SSL_TRANSPORT_STREAM, MBEDTLS_SSL_PRESET_DEFAULT);
 	mbedtls_ssl_conf_rng(&c->conf, secret_rng, NULL);
 	mbedtls_ssl_conf_authmode(&c->conf, MBEDTLS_SSL_VERIFY_OPTIONAL);
 	mbedtls_ssl_conf_verify(&c->conf, on_certificate, c);
-	mbedtls_ssl_conf_tls13_enable_signal_new_session_tickets(&c->conf, MBEDTLS_SSL_TLS1_3_SIGNAL_NEW_SESSION_TICKETS_ENABLED);
+	mbedtls_ssl_conf_tls13_enable_signal_new_session_tickets(
+		&c->conf, MBEDTLS_SSL_TLS1_3_SIGNAL_NEW_SESSION_TICKETS_ENABLED);
 	if (wants->cipher)
 		mbedtls_ssl_conf_ciphersuites(&c->conf, ciphers);
 	if (wants->version) {
-		mbedtls_ssl_conf_min_tls_version(&c->conf, (mbedtls_ssl_protocol_version)wants->version);
-		mbedtls_ssl_conf_max_tls_version(&c->conf, (mbedtls_ssl_protocol_version)wants->version);
+		mbedtls_ssl_conf_min_tls_version(
+			&c->conf, (mbedtls_ssl_protocol_version)wants->version);
+		mbedtls_ssl_conf_max_tls_version(
+			&c->conf, (mbedtls_ssl_protocol_version)wants->version);
 	}
 	if (!failed && wants->alpn)
 		failed = mbedtls_ssl_conf_alpn_protocols(&c->conf, protocols);
@@ -110,7 +117,8 @@ int tls_client_open(struct tls_client *c, int fd, const struct tls_client_wants 
 /* A ticket that comes between interrupts either. */
 static bool again(int r)
 {
-	return r == MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET || r == MBEDTLS_ERR_SSL_WANT_READ || r == MBEDTLS_ERR_SSL_WANT_WRITE;
+	return r == MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET || r == MBEDTLS_ERR_SSL_WANT_READ ||
+		r == MBEDTLS_ERR_SSL_WANT_WRITE;
 }
 
 bool tls_client_send(struct tls_client *c, struct slice bytes)

@@ -19,9 +19,9 @@ struct tls_client {
 
 struct tls_client_wants {
 	const char *sni, *alpn;
-	int version;                    /* MBEDTLS_SSL_VERSION_…, 0 = any */
-	mbedtls_ssl_session *resume;    /* borrows; NULL = none */
-	int cipher;                     /* 0 = any */
+	int version;                 /* MBEDTLS_SSL_VERSION_…, 0 = any */
+	mbedtls_ssl_session *resume; /* borrows; NULL = none */
+	int cipher;                  /* 0 = any */
 };
 
 /* Zero, or the library's error. tls_client_close is needed in any case. */
