@@ -4,7 +4,10 @@ local err     = require "kit/err"
 local gate    = require "boot/gate"
 
 local function request(fields)
-	local req = { method = "GET", path = "/", query = "", host = "sso.example.org", sni = "", secure = true, peer = "192.0.2.9", headers = {} }
+	local req = {
+		method = "GET", path = "/", query = "", host = "sso.example.org", sni = "", secure = true, peer = "192.0.2.9",
+		headers = {},
+	}
 	for name, value in pairs(fields) do req[name] = value end
 	return req
 end
