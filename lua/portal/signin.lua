@@ -1,6 +1,7 @@
 -- portal/signin.lua: one form asks for name and password; then back to what the person came for.
 local check       = require("kit/check")
 local csrf        = require("auth/csrf")
+local err         = require("kit/err")
 local events      = require("auth/events")
 local password    = require("auth/password")
 local pages       = require("pages/pages")
@@ -67,7 +68,8 @@ function signin.try(req)
 		}, STATUS[reason])
 	end
 	local answer = reply.see_other("/")
-	local current = session.sign_in(req, answer, user, { method = "password", amr = { "pwd" } })
+	local current = err.need(session.sign_in(req, answer, user, { method = "password", amr = { "pwd" } }), "unavailable", nil,
+		{ cause = "the session could not be made" })
 	if not opened then return answer end
 	transaction.rebind(opened, req)
 	transaction.choose(opened, current)
