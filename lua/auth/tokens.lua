@@ -1,110 +1,17 @@
--- auth/tokens.lua: access tokens, ID tokens and refresh tokens: made, checked, rotated, revoked. An access token costs no
--- write of its own: it names its grant (S3), and whether it is alive is asked of the grant each time (S4).
+-- auth/tokens.lua: tokens and what is behind them: issued, asked whether they are alive, rotated, revoked. An access token
+-- costs no write of its own: it names its grant (S3), and whether it is alive is asked of the grant each time (S4).
+local access = require "auth/access"
 local clients = require "auth/clients"
 local events = require "auth/events"
 local grants = require "store/grants"
-local keys = require "auth/keys"
 local rows = require "store/rows"
 local scope = require "kit/scope"
 local secrets = require "kit/secrets"
-local users = require "store/users"
 
 local tokens = {}
 
-local ACR = "goauthentik.io/providers/oauth2/default"
 local GRACE = 30
 local DAY = 86400
-
--- S21: no script sets these; sub, acr, amr and auth_time only where the application lists them in script_claims.
-local RESERVED = {}
-for name in ([[iss aud azp client_id exp iat nbf jti nonce at_hash c_hash s_hash sid cnf act may_act scope events active
-	tlk]]):gmatch("%S+") do
-	RESERVED[name] = true
-end
-local BY_LEAVE = { sub = true, acr = true, amr = true, auth_time = true }
-
--- What RFC 9068 2.2.3.1 lets an access token say of a person. In authentik's form (typ JWT) it carries all claims.
-local AUTHORIZATION = { groups = true, roles = true, entitlements = true }
-
-local function merge_claims(into, claims, application, only)
-	for name, value in pairs(claims or {}) do
-		local mine = BY_LEAVE[name] and scope.has(application.script_claims or {}, name)
-		if not RESERVED[name] and (not BY_LEAVE[name] or mine) and (not only or only[name] or mine) then
-			into[name] = value
-		end
-	end
-	return into
-end
-
--- ---- making ----
-
-local HASH = { ["256"] = crypto.sha256, ["384"] = crypto.sha384, ["512"] = crypto.sha512 }
-
--- OpenID Connect Core 3.1.3.6: the left half of the hash that the signature's algorithm uses.
-local function half_hash(alg, text)
-	local digest = HASH[alg:sub(-3)](text)
-	return base64.url_encode(digest:sub(1, #digest // 2))
-end
-
-local function sign(alg, typ, payload)
-	local handle, kid = keys.signing(alg)
-	return assert(jws.sign(handle, { typ = typ, kid = kid }, json.encode(payload), alg))
-end
-
--- What both tokens say.
-local function common(given, now, lifetime)
-	local application, login = given.application, given.login
-	return {
-		iss = clients.issuer(application), sub = users.subject(given.user, application), iat = now, exp = now + lifetime,
-		auth_time = login and login.at, acr = login and (login.acr or ACR),
-		amr = login and login.amr and #login.amr > 0 and login.amr or nil, sid = given.sid,
-	}
-end
-
-local function audience(application)
-	local further = application.audiences
-	if further and #further > 0 then
-		return json.array { application.client_id, table.unpack(further) }
-	end
-	return application.client_id
-end
-
-local function access_payload(given, now, lifetime)
-	local application = given.application
-	local payload = common(given, now, lifetime)
-	local compatible = application.access_token_typ == "JWT"
-	payload.aud, payload.client_id, payload.azp = audience(application), application.client_id, application.client_id
-	payload.jti = given.grant_id .. hex.encode(crypto.random(8))
-	payload.scope, payload.tlk = scope.join(given.scopes), "a"
-	return merge_claims(payload, given.claims, application, not compatible and AUTHORIZATION or nil)
-end
-
--- S8: the sealed form; the key changes daily and its day stands in front.
-local function seal(payload)
-	local day = tostring(time.now() // DAY)
-	local sealed = crypto.seal(secrets.key("opaque access " .. day), json.encode(payload), "tla_" .. day)
-	return "tla_" .. day .. "_" .. base64.url_encode(sealed)
-end
-
-local function make_access(given, payload)
-	local application = given.application
-	if application.access_token == "opaque" then
-		return seal(payload)
-	end
-	local typ = application.access_token_typ == "JWT" and "JWT" or "at+jwt"
-	return sign(application.signing_alg or "RS256", typ, payload)
-end
-
--- The ID token needs the access token's text for at_hash, and both are signed on the pool: when the access token is a
--- JWT its signature is the slow part, so the ID token's wait for it cannot be avoided.
-local function make_id(given, now, lifetime, access_token)
-	local application = given.application
-	local alg = application.signing_alg or "RS256"
-	local payload = common(given, now, lifetime)
-	payload.aud, payload.nonce, payload.azp = application.client_id, given.nonce, application.client_id
-	payload.at_hash, payload.jti = half_hash(alg, access_token), hex.encode(crypto.random(16))
-	return sign(alg, "JWT", merge_claims(payload, given.id_claims, application))
-end
 
 -- ---- refresh tokens (S7): line id, generation and HMAC ----
 
@@ -162,10 +69,10 @@ function tokens.issue(given)
 	given.id_claims = given.id_token_claims or given.claims
 	given.claims = given.claims or given.id_token_claims
 	local now, lifetime = time.now(), application.access_token_lifetime or 600
-	local access_token = make_access(given, access_payload(given, now, lifetime))
+	local access_token = access.make(given, now, lifetime)
 	local id_token
 	if given.id_token or scope.has(given.scopes, "openid") then
-		id_token = make_id(given, now, lifetime, access_token)
+		id_token = access.make_id(given, now, lifetime, access_token)
 	end
 	local statements, refresh_token = {}, nil
 	if code then
@@ -250,107 +157,10 @@ function tokens.rotate(line, statements, req)
 	return nil, "dead"
 end
 
--- ---- checking ----
-
-local function payload_of(parsed)
-	local claims = json.decode(parsed.payload)
-	return type(claims) == "table" and claims or nil
-end
-
--- The claims of a signature of ours; nil and why. Which key it was is told by kid alone; jku, jwk and x5u are never
--- looked at (security-cases 6).
-local function verified(text, typs)
-	local parsed, why = jws.parse(text)
-	if not parsed then
-		return nil, why
-	end
-	local header = parsed.header
-	if not typs[header.typ or ""] or type(header.kid) ~= "string" then
-		return nil, "kind"
-	end
-	local handle, alg = keys.by_kid(header.kid)
-	if not handle or header.alg ~= alg then
-		return nil, "key"
-	end
-	local ok, reason = jws.check(parsed, handle, { alg })
-	if not ok then
-		return nil, reason or "signature"
-	end
-	return payload_of(parsed), header.kid
-end
-
--- Claims of access tokens whose signature was good, by their text: two tables, the older one forgotten when the newer one is
--- full. Key, time and liveness are asked each time.
-local REMEMBERED = 256
-local newer, older, count = {}, {}, 0
-
-local function remember(text, entry)
-	if count >= REMEMBERED then
-		newer, older, count = {}, newer, 0
-	end
-	newer[text], count = entry, count + 1
-	return entry
-end
-
-local function remembered(text)
-	local entry = newer[text]
-	if not entry then
-		entry = older[text]
-		if entry then
-			remember(text, entry)
-		end
-	end
-	if entry and (not entry.kid or keys.by_kid(entry.kid)) then
-		return entry.claims
-	end
-end
-
-local ACCESS_TYPS = { ["at+jwt"] = true, JWT = true }
-
-local function unsealed(text)
-	local day, sealed = text:match("^tla_(%d+)_([%w_%-]+)$")
-	local bytes = day and #day < 7 and base64.url_decode(sealed)
-	-- Keys of days that no token can be of are not even derived.
-	local today = time.now() // DAY
-	if not bytes or math.abs(today - tonumber(day)) > 31 then
-		return nil, "damaged"
-	end
-	local plain = crypto.unseal(secrets.key("opaque access " .. day), bytes, "tla_" .. day)
-	if not plain then
-		return nil, "damaged"
-	end
-	return json.decode(plain)
-end
-
--- The claims (borrowed) of an access token of ours, whether alive or not. Kinds are told apart by the private claim, never by aud.
-local function access_claims(text)
-	if type(text) ~= "string" or #text > 16384 then
-		return nil, "damaged"
-	end
-	local claims = remembered(text)
-	if claims then
-		return claims
-	end
-	local kid
-	if text:find("^tla_") then
-		claims, kid = unsealed(text)
-	else
-		claims, kid = verified(text, ACCESS_TYPS)
-	end
-	if not claims then
-		return nil, kid
-	end
-	if claims.tlk ~= "a" or type(claims.jti) ~= "string" then
-		return nil, "kind"
-	end
-	remember(text, { claims = claims, kid = kid })
-	return claims
-end
-
 -- S4: the one answer to "is this access token good?". { user, application, grant, login, scopes, claims, client_id, jti }
 -- or nil and why. Signatures may be remembered, this never.
 function tokens.live(text)
-	local claims, why = access_claims(text)
+	local claims, why = access.claims(text)
 	if not claims then
 		return nil, why
 	end
@@ -379,7 +189,7 @@ function tokens.id_token_hint(text, application)
 	if type(text) ~= "string" or #text > 8192 then
 		return nil, "damaged"
 	end
-	local claims, why = verified(text, ID_TYPS)
+	local claims, why = access.verified(text, ID_TYPS)
 	if not claims then
 		return nil, why
 	end
@@ -400,7 +210,7 @@ function tokens.revoke(text, application, req)
 			rows.urgent(grants.end_statements(grant_id, "revoked"))
 		end
 	else
-		local claims = access_claims(text)
+		local claims = access.claims(text)
 		if claims and claims.client_id == application.client_id then
 			grant_id = claims.jti
 			grants.revoke_jti(claims.jti, claims.exp)

@@ -55,7 +55,20 @@ local function without_port(uri, localhost)
 	return host .. rest
 end
 
--- May `uri` receive the answer? Exact bytes of one of the application's redirect_uris; no list, none accepted.
+-- Does all of it match the owner's expression? Run where the owner's patterns run (D3): in the jail, with limits; what fails
+-- there does not match. That scheme, host and port are literal has been checked with the configuration.
+local WHOLE = [[return regex_match(request.uri, "\\A(?:" .. request.pattern .. ")\\z")]]
+
+local function matches(pattern, uri)
+	local answer = jail.run {
+		kind = "redirect", name = "redirect_uri", chunk = "=redirect_uri", source = WHOLE,
+		given = { request = { uri = uri, pattern = pattern } },
+	}
+	return answer ~= nil and answer.result == true
+end
+
+-- May `uri` receive the answer? Exact bytes of one of the application's redirect_uris, or the whole of
+-- a { regex = … }; no list, none accepted. Waits where there are expressions.
 function urls.redirect_allowed(application, uri)
 	local bare = without_port(uri, application.loopback_localhost)
 	for _, allowed in ipairs(application.redirect_uris or {}) do
@@ -66,6 +79,8 @@ function urls.redirect_allowed(application, uri)
 			if bare and without_port(allowed, application.loopback_localhost) == bare then
 				return true
 			end
+		elseif matches(allowed.regex, uri) then
+			return true
 		end
 	end
 	return false

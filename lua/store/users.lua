@@ -1,6 +1,6 @@
 -- store/users.lua: people. A user row is { id, pk, username, name, email, email_verified, type, active, attributes, uid,
--- valid_from, declared (0, 1, 2: see the migration), directory (the version of all groups when it was read), created_at, last_login_at, password_at }; the password's hash is
--- never in it.
+-- valid_from, declared (0, 1, 2: see the migration), directory (the version of all groups when it was read), created_at,
+-- last_login_at, password_at }; the password's hash is never in it.
 local rows = require "store/rows"
 
 local users = {}

@@ -68,6 +68,14 @@ return {
 		end
 		assert(not urls.redirect_allowed({ redirect_uris = {} }, "https://app.example.org/cb"))
 	end,
+	["S18: an expression must match whole"] = function()
+		local application = { redirect_uris = { { regex = [[https://app\.example\.org/[a-z]+/cb]] } } }
+		assert(urls.redirect_allowed(application, "https://app.example.org/one/cb"))
+		for _, uri in ipairs { "https://app.example.org/one/cb?x", "https://app.example.org/one/cb\n", "xhttps://app.example.org/one/cb",
+			"https://appxexample.org/one/cb", "https://app.example.org/1/cb" } do
+			assert(not urls.redirect_allowed(application, uri), uri)
+		end
+	end,
 	["S18: any port on literal loopback addresses only"] = function()
 		local application = { redirect_uris = { "http://127.0.0.1/cb", "http://[::1]:9/cb", "http://localhost/cb" } }
 		assert(urls.redirect_allowed(application, "http://127.0.0.1:5123/cb"))
