@@ -189,8 +189,8 @@ local function named(name, list)
 	for _, entry in ipairs(list or {}) do
 		if entry.name == name or entry.label == name then return entry end
 	end
-	for _, list in pairs(by_scope) do
-		for _, entry in ipairs(list) do
+	for _, mappings in pairs(by_scope) do
+		for _, entry in ipairs(mappings) do
 			if entry.name == name then return entry end
 		end
 	end
