@@ -181,8 +181,8 @@ static enum st install(uint32_t fd)
 		IF_CALL(SYS_sigaltstack),
 		IF_CALL(SYS_rt_sigprocmask),
 		IF_CALL(SYS_rt_sigaction),
-		IF_CALL(SYS_getrandom),
 #endif
+		IF_CALL(SYS_getrandom), /* json.decode's hash keys */
 #ifdef SYS_mmap
 		IF_CALL_WITHOUT(SYS_mmap, 2, PROT_EXEC),
 #endif
