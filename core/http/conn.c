@@ -236,8 +236,8 @@ static void conn_read(struct conn *c)
 			refuse(c, h1_status(&c->in->parser), h1_error(&c->in->parser));
 			return;
 		}
-		if (st != ST_MORE) {
-			refuse(c, 503, "out of memory");
+		if (st != ST_MORE || !server_has_memory(c->server, c->in)) {
+			refuse(c, 503, "too many large requests at once");
 			return;
 		}
 	}
@@ -311,7 +311,7 @@ static const struct stream_events events = {on_readable, on_drained, on_closed};
 
 void conn_open(struct http_server *s, int fd, struct tls_config *tls, const struct conn_origin *origin)
 {
-	struct conn *c = calloc(1, sizeof *c);
+	struct conn *c = fault_hit(FAULT_ALLOC) ? NULL : calloc(1, sizeof *c);
 
 	/* stream_accept closes fd when it fails. */
 	struct stream *stream = stream_accept(fd, tls, &events, c);

@@ -25,6 +25,7 @@ enum conn_state {
 /* Memory of a request; lent to connections that have one. */
 struct inbound {
 	struct inbound *next;
+	size_t memory; /* of the parser, as counted in server->memory */
 	struct h1 parser;
 	struct http_request request;
 };
@@ -77,6 +78,7 @@ struct http_server {
 	bool sweeping;
 	struct inbound *spare; /* owns */
 	unsigned spare_count;
+	size_t memory;   /* of all requests that came in part or whole */
 	struct buf head; /* owns: heads of answers are made here */
 	int64_t date_second;
 	char date[REPLY_DATE_SIZE];
@@ -95,6 +97,8 @@ bool conn_close_idle(struct conn *c);
 
 /* ---- server.c ---- */
 struct inbound *server_take_inbound(struct http_server *s);
+/* Counts what the request holds; false when all together hold too much. */
+bool server_has_memory(struct http_server *s, struct inbound *in);
 void server_give_inbound(struct http_server *s, struct inbound *in);
 struct slice server_date(struct http_server *s);
 void server_make_id(struct http_server *s, char id[17]);

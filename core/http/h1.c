@@ -2,6 +2,7 @@
  * byte and feeding at once cannot differ. */
 #include "http/h1.h"
 
+#include "base/fault.h"
 #include "http/target.h"
 
 #define CHUNK_LINE_MAX 256
@@ -238,7 +239,7 @@ static bool room_for_line(struct h1 *p)
 
 	if (p->line_count < p->line_room)
 		return true;
-	lines = realloc(p->lines, room * sizeof *lines);
+	lines = fault_hit(FAULT_ALLOC) ? NULL : realloc(p->lines, room * sizeof *lines);
 	if (lines == NULL)
 		return false;
 	p->lines = lines;
@@ -588,6 +589,11 @@ const char *h1_error(const struct h1 *p)
 bool h1_is_head(const struct h1 *p)
 {
 	return slice_eq(at_span(p, p->method), SLICE_LIT("HEAD"));
+}
+
+size_t h1_memory(const struct h1 *p)
+{
+	return p->head.cap + p->text.cap + p->body.cap;
 }
 
 bool h1_started(const struct h1 *p)

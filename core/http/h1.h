@@ -65,7 +65,8 @@ must_check enum st h1_feed(struct h1 *p, struct slice in, size_t *used);
 const struct h1_message *h1_message(const struct h1 *p); /* after ST_OK */
 int h1_status(const struct h1 *p);                       /* after ST_BAD: 400, 413, … */
 const char *h1_error(const struct h1 *p);                /* after ST_BAD: static storage */
-bool h1_is_head(const struct h1 *p); /* the method is HEAD, as far as it is known */
-bool h1_started(const struct h1 *p); /* a byte of the message has come */
-bool h1_in_body(const struct h1 *p); /* the header passed all checks, the body is not complete */
+bool h1_is_head(const struct h1 *p);  /* the method is HEAD, as far as it is known */
+size_t h1_memory(const struct h1 *p); /* bytes held for the message */
+bool h1_started(const struct h1 *p);  /* a byte of the message has come */
+bool h1_in_body(const struct h1 *p);  /* the header passed all checks, the body is not complete */
 bool h1_expects_continue(const struct h1 *p); /* the client waits for 100 before it sends the body */

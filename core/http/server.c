@@ -2,6 +2,7 @@
 #include "http/server.h"
 
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/secret.h"
 #include "http/conn.h"
@@ -27,6 +28,7 @@ const struct http_limits http_default_limits = {
 	.write_us = 30 * 1000000,
 	.connections = 1000,
 	.per_address = 100,
+	.memory = 32u * 1024 * 1024,
 };
 
 /* A place where clients come in. */
@@ -226,14 +228,25 @@ struct inbound *server_take_inbound(struct http_server *s)
 		in->parser.limits = limits;
 		return in;
 	}
-	in = calloc(1, sizeof *in);
+	in = fault_hit(FAULT_ALLOC) ? NULL : calloc(1, sizeof *in);
 	if (in)
 		h1_init(&in->parser, &limits);
 	return in;
 }
 
+bool server_has_memory(struct http_server *s, struct inbound *in)
+{
+	size_t now = h1_memory(&in->parser);
+
+	s->memory = s->memory - in->memory + now;
+	in->memory = now;
+	return s->memory <= s->limits.memory;
+}
+
 void server_give_inbound(struct http_server *s, struct inbound *in)
 {
+	s->memory -= in->memory;
+	in->memory = 0;
 	if (s->spare_count >= SPARE_MAX || s->dead) {
 		h1_free(&in->parser);
 		free(in);

@@ -50,6 +50,7 @@ struct http_limits {
 	int64_t header_us, body_us, idle_us,
 		write_us; /* total deadlines: 10 s, 30 s, 60 s (shorter when busy), 30 s */
 	unsigned connections, per_address; /* 1000, 100 */
+	size_t memory; /* of all requests that are being received, together: 32 MiB */
 };
 extern const struct http_limits http_default_limits;
 

@@ -41,6 +41,7 @@ struct stream {
 	size_t retry_len; /* the length an interrupted TLS write must be repeated with */
 	bool open, at_end, dead, ending, ended;
 	bool paused, reading, writing;
+	bool broken;  /* TLS failed: its context says nothing more, not even good-bye */
 	bool blocked; /* TLS must send before it can read on: more input would only spin */
 	struct deferred gone;
 };
@@ -108,6 +109,7 @@ static enum st secure_write(struct stream *s, const void *p, size_t *n)
 	assert(wanted <= *n);
 	st = tls_session_write(s->tls, p, wanted, n);
 	s->retry_len = st == ST_BUSY ? wanted : 0;
+	s->broken = st != ST_OK && st != ST_BUSY;
 	return st;
 }
 
@@ -169,7 +171,7 @@ static void end_now(struct stream *s)
 	if (s->ended || s->dead)
 		return;
 	s->ended = true;
-	if (s->open)
+	if (s->open && !s->broken)
 		s->ops->end(s);
 	(void)shutdown(s->fd, SHUT_WR);
 }

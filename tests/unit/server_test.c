@@ -592,7 +592,7 @@ static void tls_requests_say_so(void **state)
 /* ---- limits: 200 ms for everything, 4 connections, 3 from one address ---- */
 
 static const struct http_limits tight = {
-	8192, 32768, 100, 1 << 20, 200000, 200000, 200000, 200000, 4, 3};
+	8192, 32768, 100, 1 << 20, 200000, 200000, 200000, 200000, 4, 3, 1 << 20};
 
 static void a_slow_header_gets_408(void **state)
 {
@@ -685,7 +685,7 @@ static void one_address_has_its_share(void **state)
 }
 
 static const struct http_limits few = {
-	8192, 32768, 100, 1 << 20, 10000000, 10000000, 60000000, 10000000, 3, 100};
+	8192, 32768, 100, 1 << 20, 10000000, 10000000, 60000000, 10000000, 3, 100, 150000};
 
 static void the_longest_idle_makes_room(void **state)
 {
@@ -728,6 +728,53 @@ static void a_full_server_lets_others_wait(void **state)
 	for (i = 0; i < 3; i++)
 		close(fd[i]);
 	close(more);
+}
+
+static void large_requests_share_a_bound(void **state)
+{
+	static char part[100000];
+	int fd = dial(), other = dial();
+
+	(void)state;
+	memset(part, 'x', sizeof part - 1);
+	say(fd, "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n");
+	say(fd, part);
+	usleep(50000);
+	say(other, "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n");
+	say(other, part);
+	hear_until(other, "HTTP/1.1 503 ");
+	say(fd, "y");
+	hear_until(fd, "HTTP/1.1 200 ");
+	gives("GET / HTTP/1.1\r\nHost: a\r\n" CLOSE "\r\n", " 200 ");
+	close(fd);
+	close(other);
+}
+
+/* Whatever allocation fails: the connection ends or says 503, nothing else happens, the next one is served. */
+static void a_failed_allocation_costs_one_connection(void **state)
+{
+	static const char request[] =
+		"POST /a%20b HTTP/1.1\r\nHost: a\r\n1: 1\r\n2: 2\r\n3: 3\r\n4: 4\r\n5: 5\r\n"
+		"6: 6\r\n7: 7\r\n8: 8\r\n9: 9\r\n10: 10\r\n11: 11\r\n12: 12\r\n13: 13\r\n14: 14\r\n"
+		"15: 15\r\n16: 16\r\n" CLOSE
+		"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n";
+	int64_t n;
+
+	(void)state;
+	for (n = 1; n < 25; n++) {
+		char text[512] = "";
+		int fd;
+
+		fault_arm(FAULT_ALLOC, n, false);
+		fd = dial();
+		(void)send(fd, request, sizeof request - 1, MSG_NOSIGNAL);
+		(void)recv(fd, text, sizeof text - 1, MSG_WAITALL);
+		if (text[0] && !strstr(text, " 200 ") && !strstr(text, " 503 "))
+			fail_msg("allocation %d: %s", (int)n, text);
+		close(fd);
+		fault_arm(FAULT_ALLOC, 0, false);
+		gives("GET / HTTP/1.1\r\nHost: a\r\n" CLOSE "\r\n", " 200 ");
+	}
 }
 
 static void running_out_of_descriptors_is_survived(void **state)
@@ -829,6 +876,8 @@ int main(void)
 		TEST_WITH(one_address_has_its_share, tight),
 		TEST_WITH(the_longest_idle_makes_room, few),
 		TEST_WITH(a_full_server_lets_others_wait, few),
+		TEST_WITH(large_requests_share_a_bound, few),
+		TEST(a_failed_allocation_costs_one_connection),
 		TEST(running_out_of_descriptors_is_survived),
 		TEST(draining_answers_what_is_open_and_ends),
 		cmocka_unit_test(stopping_aborts_what_is_open),
