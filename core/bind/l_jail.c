@@ -12,7 +12,7 @@
 
 struct request {
 	struct jail_call call;
-	bool compile;
+	char verb;
 };
 
 static const struct wire_limits given_limits = {16, 256u << 10, "given"};
@@ -140,7 +140,7 @@ static int request_push(struct op *op, lua_State *L)
 		return push_nonsense(L);
 	if (a.end != JAIL_FINE)
 		return push_thrown(L, &a);
-	if (!r->compile)
+	if (r->verb != 'c')
 		return push_fine(L, &a);
 	lua_pushboolean(L, true);
 	return 1;
@@ -191,7 +191,7 @@ static struct slice chunk_field(lua_State *L)
 	return chunk;
 }
 
-static int run(lua_State *L, bool compile)
+static int run(lua_State *L, char verb)
 {
 	struct task *t = task_self(L);
 	char wrong[300] = "";
@@ -207,16 +207,18 @@ static int run(lua_State *L, bool compile)
 	memory = limit_field(L, "memory", JAIL_MEMORY);
 	chunk = chunk_field(L);
 	source = text_field(L, "source", SOURCE_MAX);
-	if (compile || lua_getfield(L, 1, "given") == LUA_TNIL)
+	if (verb == 'r' && lua_getfield(L, 1, "exact") == LUA_TBOOLEAN && lua_toboolean(L, -1))
+		verb = 'x';
+	if (verb == 'c' || lua_getfield(L, 1, "given") == LUA_TNIL)
 		lua_newtable(L);
 	r = calloc(1, sizeof *r);
 	if (!r)
 		return luaL_error(L, "out of memory");
 	/* Nothing throws until r belongs to the task, or is freed. */
-	r->compile = compile;
+	r->verb = verb;
 	r->call.op.push = request_push;
 	r->call.op.free = request_free;
-	jail_frame_begin(&r->call.request, compile ? 'c' : 'r', instructions, memory, chunk, source);
+	jail_frame_begin(&r->call.request, verb, instructions, memory, chunk, source);
 	st = wire_encode(L, -1, &given_limits, &r->call.request, wrong, sizeof wrong);
 	if (st == ST_OK)
 		st = jail_frame_end(&r->call.request);
@@ -232,12 +234,12 @@ static int run(lua_State *L, bool compile)
 
 static int l_run(lua_State *L)
 {
-	return run(L, false);
+	return run(L, 'r');
 }
 
 static int l_compile(lua_State *L)
 {
-	return run(L, true);
+	return run(L, 'c');
 }
 
 int bind_jail(lua_State *L)

@@ -44,7 +44,7 @@ struct jail_call {
 	bool tried, waiting;
 };
 
-/* Begins a frame: verb 'r' or 'c'. Append the wire value given, then jail_frame_end. */
+/* Begins a frame: verb 'r', 'x' or 'c' (jail_call.h). Append the wire value given, then jail_frame_end. */
 void jail_frame_begin(struct buf *frame, char verb, uint32_t instructions, uint32_t memory, struct slice chunk,
 		      struct slice source);
 must_check enum st jail_frame_end(struct buf *frame);

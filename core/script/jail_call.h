@@ -1,7 +1,7 @@
 /* jail_call.h: what worker and jail say to each other. Frames over a stream socket: u32 length, then that many bytes; one
  * call, one answer. Numbers big endian; a text is u32 length and bytes.
  *
- * call:   u8 'r' run or 'c' compile, u32 instructions, u32 memory, text chunk, text source, wire value given
+ * call:   u8 'r' run, 'x' run and count every instruction (slower), 'c' compile, u32 instructions, u32 memory, text chunk, text source, wire value given
  * answer: u8 kind (enum jail_end), u32 instructions, u32 memory, u32 microseconds,
  *         JAIL_FINE: wire value result, wire value second (a policy's message)
  *         else:      text message, u32 line (0 = unknown), u8 count of texts: what the line saw

@@ -24,7 +24,8 @@ static struct {
 	lua_State *L;
 	struct request request;
 	char chunk[128];
-	int64_t left; /* instructions */
+	int64_t left;   /* instructions */
+	int hook_every; /* of them */
 	enum jail_end spent;
 	lua_State *running; /* the script's coroutine; what failed there can be looked at afterwards */
 	/* what the failing line was and saw */
@@ -89,7 +90,7 @@ bool sandbox_is_spent(void)
 static void count_hook(lua_State *L, lua_Debug *ar)
 {
 	(void)ar;
-	box.left -= HOOK_EVERY;
+	box.left -= box.hook_every;
 	if (box.left > 0)
 		return;
 	lua_sethook(L, count_hook, LUA_MASKCOUNT, 1); /* whatever catches this fails at its next instruction */
@@ -194,7 +195,7 @@ static int protected_call(lua_State *L)
 	script = lua_newthread(L);
 	lua_insert(L, 1);
 	lua_xmove(L, script, 1);
-	lua_sethook(script, count_hook, LUA_MASKCOUNT, HOOK_EVERY);
+	lua_sethook(script, count_hook, LUA_MASKCOUNT, box.hook_every);
 	box.running = script;
 	status = lua_resume(script, L, 0, &results);
 	if (status != LUA_OK) {
@@ -297,7 +298,7 @@ static bool read_request(struct slice in, struct request *r)
 	    !read_text(&in, &r->chunk) || !read_text(&in, &r->source))
 		return false;
 	r->given = in;
-	return (r->verb == 'r' || r->verb == 'c') && r->chunk.n > 1 && r->chunk.n < sizeof box.chunk &&
+	return (r->verb == 'r' || r->verb == 'x' || r->verb == 'c') && r->chunk.n > 1 && r->chunk.n < sizeof box.chunk &&
 		slice_find(r->chunk, 0) == r->chunk.n && r->instructions <= JAIL_INSTRUCTIONS && r->memory <= JAIL_MEMORY;
 }
 
@@ -334,6 +335,7 @@ void sandbox_call(struct slice frame, struct buf *answer)
 		box.chunk[r->chunk.n] = '\0';
 		box.chunk[0] = '='; /* shown as it is */
 		box.left = r->instructions;
+		box.hook_every = r->verb == 'x' ? 1 : HOOK_EVERY;
 		arena_set_limit(box.arena, r->memory);
 		end = run();
 	} else {

@@ -44,6 +44,11 @@ return {
 		assert(answer.memory > 0 and answer.ms > 0)
 	end,
 
+	["every instruction is counted when asked"] = function()
+		local answer = assert(jail.run { chunk = "=t.lua", source = "local x = 1 return x", exact = true })
+		assert(answer.instructions > 1 and answer.instructions < 20, answer.instructions)
+	end,
+
 	["two results come back, a policy's answer and its message"] = function()
 		local answer = assert(run("return false, 'not on Sundays'"))
 		assert(answer.result == false and answer.second == "not on Sundays")
