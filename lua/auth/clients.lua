@@ -159,30 +159,50 @@ local function secret_matches(entry, secret)
 	return match and entry ~= nil and #entry.secrets > 0 and secret ~= ""
 end
 
--- Keys that had their share of failures in this generation, until when; the rows behind them survive a restart and
--- speak at the next failure. A right secret from elsewhere is never kept waiting.
-local blocked = {}
+-- Guesses at a client's secret from one address. The count here stands before anything waits, so that parallel guesses
+-- count; the rows behind it survive a restart and speak at the next failure. A right secret from elsewhere never waits.
+local FREE, CAP, MOST_PLACES = 20, 60, 2000
+local guesses, places = {}, 0
 
-local function block_key(client_id, req)
-	return throttle.key("client", client_id, req.peer or "")
+local function guesses_of(key)
+	if not guesses[key] then
+		if places >= MOST_PLACES then
+			guesses, places = {}, 0
+		end
+		guesses[key], places = { failures = 0, until_ = 0, last = 0 }, places + 1
+	end
+	return guesses[key]
 end
 
 local function refuse_blocked(client_id, req)
-	if next(blocked) == nil then
+	if places == 0 then
 		return
 	end
-	local key = block_key(client_id, req)
-	if blocked[key] and blocked[key] > time.mono() then
-		err.raise("slow_down", "Too many failed attempts.", { status = 429 })
+	local entry = guesses[throttle.key("client", client_id, req.peer or "")]
+	local rest = entry and entry.until_ - time.mono() or 0
+	if rest > 0 then
+		err.raise("slow_down", "Too many failed attempts.", { status = 429, retry_after = math.ceil(rest) })
 	end
-	blocked[key] = nil
 end
 
-local function failed(req, application, client_id, basic, why)
-	local key = block_key(client_id, req)
-	local ok, seconds = throttle.reserve(key, 20, 60)
+local function count_guess(client_id, req)
+	local key, now = throttle.key("client", client_id, req.peer or ""), time.mono()
+	local entry = guesses_of(key)
+	entry.failures = now - entry.last > throttle.QUIET and 1 or entry.failures + 1
+	entry.last = now
+	if entry.failures > FREE then
+		entry.until_ = now + math.min(CAP, 1 << math.min(entry.failures - FREE, 10))
+	end
+	local ok, seconds = throttle.reserve(key, FREE, CAP)
 	if not ok then
-		blocked[key] = time.mono() + seconds
+		entry.until_ = math.max(entry.until_, now + seconds)
+	end
+end
+
+-- Of a client that is unknown there is nothing to guess.
+local function failed(req, application, client_id, basic, why)
+	if application then
+		count_guess(client_id, req)
 	end
 	events.add { kind = "client_failed", application = application, req = req, reason = why, merge = true }
 	refuse(why, basic)

@@ -20,6 +20,7 @@ function throttle.clear(key)
 	rows.batch { store.clear_statement(key) }
 end
 
+throttle.QUIET = store.QUIET
 throttle.clear_statement = store.clear_statement
 throttle.release_statement = store.release_statement
 
