@@ -36,8 +36,8 @@ export class Browser {
 		this.cookies = new Map();
 	}
 
-	// One request, no redirect followed. body: text, or a table sent as a form.
-	request(method, target, { body, headers = {}, cookies = true } = {}) {
+	// One request, no redirect followed. body: text, or a table sent as a form. from: the address to come from (127.0.0.x).
+	request(method, target, { body, headers = {}, cookies = true, from } = {}) {
 		const url = new URL(target, this.broker.url);
 		const client = url.protocol === 'https:' ? https : http;
 		const sent = { ...headers };
@@ -47,7 +47,7 @@ export class Browser {
 		}
 		if (body !== undefined) sent['content-length'] = Buffer.byteLength(body);
 		if (cookies && this.cookies.size) sent.cookie = [...this.cookies].map(([name, value]) => `${name}=${value}`).join('; ');
-		const options = { method, agent: false, headers: sent };
+		const options = { method, agent: false, headers: sent, localAddress: from };
 		if (client === https) options.ca = readFileSync(this.broker.caFile);
 		return new Promise((resolve, reject) => {
 			const request = client.request(url, options, (response) => {
