@@ -76,9 +76,12 @@ static int slice_main(lua_State *L)
 /* Makes the coroutine and anchors it. May throw; then t->ref says whether there is something to release. */
 static void open_coroutine(lua_State *L, struct task *t)
 {
-	t->co = lua_newthread(L);
+	t->co = vm_spare_take(t->vm, &t->ref);
+	if (!t->co) {
+		t->co = lua_newthread(L);
+		t->ref = luaL_ref(L, LUA_REGISTRYINDEX);
+	}
 	*(struct task **)lua_getextraspace(t->co) = t;
-	t->ref = luaL_ref(L, LUA_REGISTRYINDEX);
 	if (!lua_checkstack(t->co, t->nargs + 4))
 		luaL_error(L, "out of memory");
 	lua_pushcfunction(t->co, slice_main);
@@ -112,7 +115,8 @@ static void task_end(struct task *t, bool clean)
 			vm_set_running(t->vm, outer);
 		}
 		*(struct task **)lua_getextraspace(t->co) = NULL;
-		luaL_unref(L, LUA_REGISTRYINDEX, t->ref);
+		if (!clean || !vm_spare_keep(t->vm, t->co, t->ref))
+			luaL_unref(L, LUA_REGISTRYINDEX, t->ref);
 	}
 	vm_task_gone(t->vm);
 	if (!t->later)

@@ -12,6 +12,7 @@
 #include <lualib.h>
 
 #define MODULE_NAME_MAX 128
+#define SPARE_MAX 16
 #define MODULE_TEXT_MAX (1u << 20)
 
 struct vm {
@@ -24,6 +25,11 @@ struct vm {
 	int entries;   /* registry reference of the entries' table */
 	char *lua_dir; /* owns; NULL = assets */
 	unsigned tasks; /* live ones */
+	struct {
+		lua_State *co; /* owned by the registry through ref */
+		int ref;
+	} spare[SPARE_MAX];
+	unsigned spares;
 	struct timer grace;
 	struct deferred deferred;
 };
@@ -470,6 +476,26 @@ static void run_deferred_free(struct deferred *d)
 	struct vm *vm = container_of(d, struct vm, deferred);
 
 	close_vm(vm);
+}
+
+lua_State *vm_spare_take(struct vm *vm, int *ref)
+{
+	if (vm->spares == 0)
+		return NULL;
+	vm->spares--;
+	*ref = vm->spare[vm->spares].ref;
+	return vm->spare[vm->spares].co;
+}
+
+bool vm_spare_keep(struct vm *vm, lua_State *co, int ref)
+{
+	if (vm->spares == SPARE_MAX)
+		return false;
+	lua_settop(co, 0);
+	vm->spare[vm->spares].co = co;
+	vm->spare[vm->spares].ref = ref;
+	vm->spares++;
+	return true;
 }
 
 void vm_task_came(struct vm *vm)

@@ -41,6 +41,9 @@ void vm_set_ticking(struct vm *vm, bool ticking);
 /* For script/task.c. */
 int vm_push_entries(struct vm *vm, struct lua_State *L); /* may throw; pushes the table */
 int vm_push_entry(struct vm *vm, struct lua_State *L, const char *entry); /* may throw; pushes the function */
+/* Coroutines that ended well are used again: their stacks have grown already. NULL = none left; false = kept enough. */
+struct lua_State *vm_spare_take(struct vm *vm, int *ref);
+bool vm_spare_keep(struct vm *vm, struct lua_State *co, int ref);
 void vm_task_came(struct vm *vm);
 void vm_task_gone(struct vm *vm);
 void vm_set_running(struct vm *vm, struct lua_State *co); /* NULL = none */
