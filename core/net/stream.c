@@ -21,6 +21,8 @@
 /* What one turn takes from one connection before others have theirs. */
 #define TURN_MAX (256u * 1024)
 #define PIECES_MAX 4
+/* A step of a handshake takes milliseconds; who is connected waits for no more of them than this. */
+#define HANDSHAKES_PER_TURN 2
 
 /* open: the handshake. read and write set *n to what was done; statuses as in tls.h. end: says good-bye. */
 struct stream_ops {
@@ -242,6 +244,25 @@ static enum st fill(struct stream *s, bool *any)
 	return ST_OK;
 }
 
+static struct {
+	unsigned steps; /* of handshakes in this turn */
+	struct deferred end;
+} turn;
+
+static void turn_ended(struct deferred *d)
+{
+	(void)d;
+	turn.steps = 0;
+}
+
+/* False: not in this turn. The descriptor stays ready and is reported again in the next. */
+static bool may_shake_hands(void)
+{
+	if (turn.steps == 0)
+		loop_defer(&turn.end, turn_ended);
+	return turn.steps++ < HANDSHAKES_PER_TURN;
+}
+
 /* True when the handshake is over. */
 static bool opened(struct stream *s)
 {
@@ -269,7 +290,7 @@ static void stream_io(evutil_socket_t fd, short what, void *arg)
 	enum st st;
 
 	(void)fd;
-	if (s->dead)
+	if (s->dead || (!s->open && !may_shake_hands()))
 		return;
 	if (s->tls)
 		tls_session_readable(s->tls);
