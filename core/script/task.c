@@ -282,6 +282,14 @@ static void sweep_keep(void)
 		sweeping = timer_start(&sweep, TASK_SWEEP_US, sweep_fired) == ST_OK;
 }
 
+void task_rest(void)
+{
+	if (list_empty(&tasks)) {
+		timer_free(&sweep);
+		sweeping = false;
+	}
+}
+
 /* ---- Starting -------------------------------------------------------------------------------------------------------- */
 
 static struct task *task_new(struct vm *vm, int64_t deadline_us, const struct task_events *events, void *arg)

@@ -25,6 +25,8 @@ struct task_events {
 
 /* Registers the resuming of tasks with op_land; vm_new calls it. */
 void task_init(void);
+/* Gives the deadlines' timer back to the loop when no task is left; with the end of each vm. */
+void task_rest(void);
 
 /* Starts vm's registered function `entry` (see vm_load) as a task. ST_BUSY over the cap of live tasks or when vm is
  * retired, ST_NOMEM; no event comes then. deadline_us total (0 = none). The first slice runs before this returns (from

@@ -365,6 +365,7 @@ static void close_vm(struct vm *vm)
 {
 	assert(vm->tasks == 0);
 	timer_free(&vm->grace);
+	task_rest();
 	if (vm->L)
 		lua_close(vm->L);
 	assert(vm->used == 0);
