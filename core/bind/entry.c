@@ -90,7 +90,8 @@ static void add_certificate(lua_State *L, struct run *r)
 	/* Nothing throws while the PEM exists. */
 	st = pk_private_pem(key, &pem);
 	if (st == ST_OK)
-		st = tls_config_add(r->tls, chain, buf_slice(&pem), names, name_count, error, sizeof error);
+		st = tls_config_add(
+			r->tls, chain, buf_slice(&pem), names, name_count, error, sizeof error);
 	buf_wipe(&pem);
 	if (st != ST_OK)
 		luaL_error(L, "start: tls: %s", error);
@@ -161,9 +162,11 @@ static struct run *run_new(struct slice wire, void *arg)
 	return r;
 }
 
-enum st bridge_start(struct vm *vm, struct slice config_wire, const char *mode, bridge_started done, void *arg)
+enum st bridge_start(
+	struct vm *vm, struct slice config_wire, const char *mode, bridge_started done, void *arg)
 {
-	static const struct task_events events = {push_arguments, start_returned, start_failed, start_cancelled};
+	static const struct task_events events = {
+		push_arguments, start_returned, start_failed, start_cancelled};
 	struct run *r = run_new(config_wire, arg);
 	enum st st;
 
@@ -206,7 +209,8 @@ static void command_cancelled(void *arg)
 
 enum st bridge_command(struct vm *vm, struct slice body_wire, bridge_answered done, void *arg)
 {
-	static const struct task_events events = {push_arguments, command_returned, command_failed, command_cancelled};
+	static const struct task_events events = {
+		push_arguments, command_returned, command_failed, command_cancelled};
 	struct run *r = run_new(body_wire, arg);
 	enum st st;
 

@@ -33,7 +33,8 @@ static void reply_plain(struct http_exchange *x, int status, const char *text, c
 		{SLICE_LIT("cache-control"), SLICE_LIT("no-store")},
 		{SLICE_LIT("retry-after"), SLICE_LIT("2")},
 	};
-	struct http_reply reply = {.status = status, .fields = fields, .field_count = status == 503 ? 3 : 2};
+	struct http_reply reply = {
+		.status = status, .fields = fields, .field_count = status == 503 ? 3 : 2};
 	char body[160];
 
 	snprintf(body, sizeof body, "%s\nrequest id: %s\n", text, id);
@@ -207,8 +208,8 @@ static void read_response(lua_State *L, int count, struct answer *a)
 	}
 	luaL_checkstack(L, 8, NULL);
 	lua_settop(L, 1);
-	if (lua_getfield(L, 1, "status") != LUA_TNUMBER || !lua_isinteger(L, -1) || lua_tointeger(L, -1) < 200 ||
-	    lua_tointeger(L, -1) > 599)
+	if (lua_getfield(L, 1, "status") != LUA_TNUMBER || !lua_isinteger(L, -1) ||
+		lua_tointeger(L, -1) < 200 || lua_tointeger(L, -1) > 599)
 		a->wrong = "status is not an integer from 200 to 599";
 	else
 		a->reply.status = (int)lua_tointeger(L, -1);
@@ -276,7 +277,8 @@ static void handle_cancelled(void *arg)
 
 void bridge_handler(struct http_exchange *x, void *arg)
 {
-	static const struct task_events events = {push_request, handle_returned, handle_failed, handle_cancelled};
+	static const struct task_events events = {
+		push_request, handle_returned, handle_failed, handle_cancelled};
 	struct bridge *b = arg;
 	const struct http_request *r = exchange_request(x);
 	struct call *c = calloc(1, sizeof *c);

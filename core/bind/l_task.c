@@ -196,9 +196,8 @@ static int all_push(struct op *op, lua_State *L)
 
 static bool start_child(lua_State *L, struct all *all, unsigned i)
 {
-	static const struct task_events events = {.returned = child_returned,
-						  .failed = child_failed,
-						  .cancelled = child_cancelled};
+	static const struct task_events events = {
+		.returned = child_returned, .failed = child_failed, .cancelled = child_cancelled};
 	struct child *c = &all->children[i];
 
 	c->all = all;
@@ -219,7 +218,8 @@ static int l_all(lua_State *L)
 	count = lua_rawlen(L, 1);
 	luaL_argcheck(L, count <= ALL_MAX, 1, "too many functions");
 	for (lua_Unsigned i = 1; i <= count; i++) {
-		luaL_argcheck(L, lua_rawgeti(L, 1, (lua_Integer)i) == LUA_TFUNCTION, 1, "functions expected");
+		luaL_argcheck(L, lua_rawgeti(L, 1, (lua_Integer)i) == LUA_TFUNCTION, 1,
+			"functions expected");
 		lua_pop(L, 1);
 	}
 	if (count == 0)
@@ -248,8 +248,8 @@ static int l_all(lua_State *L)
 
 int bind_task(lua_State *L)
 {
-	static const luaL_Reg functions[] = {
-		{"sleep", l_sleep}, {"detach", l_detach}, {"spawn", l_spawn}, {"all", l_all}, {NULL, NULL}};
+	static const luaL_Reg functions[] = {{"sleep", l_sleep}, {"detach", l_detach},
+		{"spawn", l_spawn}, {"all", l_all}, {NULL, NULL}};
 
 	luaL_newlib(L, functions);
 	return 1;

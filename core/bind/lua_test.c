@@ -125,8 +125,8 @@ static bool services_open(char *error, size_t size)
 
 	random_bytes(key, sizeof key);
 	snprintf(error, size, "cannot start");
-	return crypto_master_set(key) == ST_OK && pool_open(2, 64) == ST_OK && jail_open() == ST_OK &&
-		store_open(":memory:", error, size) == ST_OK;
+	return crypto_master_set(key) == ST_OK && pool_open(2, 64) == ST_OK &&
+		jail_open() == ST_OK && store_open(":memory:", error, size) == ST_OK;
 }
 
 static void services_close(void)
@@ -146,9 +146,9 @@ static void run_file(struct run *r, const char *dir, const char *file)
 	r->count = 0;
 	r->vm = NULL;
 	if (loop_open() == ST_OK && services_open(error, sizeof error) && read_whole(path, &text) &&
-	    (r->vm = vm_new(NULL, VM_MEMORY_DEFAULT, bind_open, NULL, error, sizeof error)) &&
-	    vm_load_text(r->vm, chunk, buf_slice(&text), error, sizeof error) == ST_OK &&
-	    vm_call(r->vm, collect_names, r, error, sizeof error) == ST_OK) {
+		(r->vm = vm_new(NULL, VM_MEMORY_DEFAULT, bind_open, NULL, error, sizeof error)) &&
+		vm_load_text(r->vm, chunk, buf_slice(&text), error, sizeof error) == ST_OK &&
+		vm_call(r->vm, collect_names, r, error, sizeof error) == ST_OK) {
 		qsort(r->names, r->count, sizeof r->names[0], by_text);
 		for (size_t i = 0; i < r->count; i++) {
 			r->name = r->names[i];
@@ -175,7 +175,8 @@ static int is_spec(const struct dirent *e)
 {
 	size_t n = strlen(e->d_name);
 
-	return n > 9 && strcmp(e->d_name + n - 9, "_spec.lua") == 0 && (!wanted || strstr(e->d_name, wanted));
+	return n > 9 && strcmp(e->d_name + n - 9, "_spec.lua") == 0 &&
+		(!wanted || strstr(e->d_name, wanted));
 }
 
 int bind_lua_test(const char *dir, const char *only)

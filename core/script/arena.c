@@ -5,7 +5,7 @@
 
 #define REFUSALS_MAX 6
 #define SMALL_MAX 512u
-#define SMALL_CLASSES (SMALL_MAX / 16u) /* multiples of 16 */
+#define SMALL_CLASSES (SMALL_MAX / 16u)    /* multiples of 16 */
 #define CLASSES (SMALL_CLASSES + 4u * 16u) /* then four sizes to each doubling, up to 32 MiB */
 
 /* A freed block begins with the next one of its class. */
@@ -97,7 +97,8 @@ void *arena_alloc(void *ud, void *p, size_t old, size_t size)
 		a->used -= old;
 		return NULL;
 	}
-	if (old && class_of(size, &bytes) == class_of(old, &bytes) && (size <= old || a->used + (size - old) <= a->limit)) {
+	if (old && class_of(size, &bytes) == class_of(old, &bytes) &&
+		(size <= old || a->used + (size - old) <= a->limit)) {
 		a->used = a->used - old + size;
 	} else {
 		q = size > old && a->used + (size - old) > a->limit ? NULL : take(a, size);

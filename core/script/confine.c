@@ -74,7 +74,7 @@ static bool close_others(int fd)
 enum st confine_process(int fd)
 {
 	if (!close_others(fd) || prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0 ||
-	    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
+		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
 		return ST_IO;
 	if (!limit(RLIMIT_CORE, 0) || !limit(RLIMIT_NPROC, 0) || !limit(RLIMIT_FSIZE, 0))
 		return ST_IO;
@@ -123,24 +123,28 @@ static void landlock(void)
 
 /* ---- seccomp --------------------------------------------------------------------------------------------------------- */
 
-#define LOAD(field) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)offsetof(struct seccomp_data, field))
+#define LOAD(field) \
+	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)offsetof(struct seccomp_data, field))
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-#define ARGUMENT(n) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)(offsetof(struct seccomp_data, args) + 8 * (n)))
+#define ARGUMENT(n) \
+	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)(offsetof(struct seccomp_data, args) + 8 * (n)))
 #else
-#define ARGUMENT(n) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)(offsetof(struct seccomp_data, args) + 8 * (n) + 4))
+#define ARGUMENT(n)                        \
+	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, \
+		(uint32_t)(offsetof(struct seccomp_data, args) + 8 * (n) + 4))
 #endif
 #define ALLOW BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
 #define KILL BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS)
 /* Each of these falls through to the next rule when the number is another one. */
 #define IF_CALL(nr) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (nr), 0, 1), ALLOW
 /* The argument's bits must not meet the mask. */
-#define IF_CALL_WITHOUT(nr, n, mask) \
-	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (nr), 0, 4), ARGUMENT(n), BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, (mask), 0, 1), \
-		KILL, ALLOW
+#define IF_CALL_WITHOUT(nr, n, mask)                                  \
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (nr), 0, 4), ARGUMENT(n), \
+		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, (mask), 0, 1), KILL, ALLOW
 /* The argument must be value. */
-#define IF_CALL_WITH(nr, n, value) \
-	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (nr), 0, 4), ARGUMENT(n), BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (value), 1, 0), \
-		KILL, ALLOW
+#define IF_CALL_WITH(nr, n, value)                                    \
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (nr), 0, 4), ARGUMENT(n), \
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (value), 1, 0), KILL, ALLOW
 
 static enum st install(uint32_t fd)
 {

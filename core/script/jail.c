@@ -27,7 +27,7 @@ struct jail {
 	struct watch watch;
 	struct jail_call *call; /* borrows; NULL = idle */
 	size_t sent;
-	struct buf in; /* owns */
+	struct buf in;  /* owns */
 	unsigned ticks; /* since the call or the idling began */
 	struct deferred deferred;
 };
@@ -54,8 +54,8 @@ static void add_text(struct buf *out, struct slice text)
 	buf_add_slice(out, text);
 }
 
-void jail_frame_begin(struct buf *frame, char verb, uint32_t instructions, uint32_t memory, struct slice chunk,
-		      struct slice source)
+void jail_frame_begin(struct buf *frame, char verb, uint32_t instructions, uint32_t memory,
+	struct slice chunk, struct slice source)
 {
 	buf_add_u32(frame, 0);
 	buf_add_u8(frame, (uint8_t)verb);
@@ -83,7 +83,7 @@ bool jail_answer_read(struct slice answer, struct jail_answer *out)
 	uint8_t end;
 
 	if (!read_u8(&answer, &end) || end > JAIL_TIMEOUT || !read_u32(&answer, &out->instructions) ||
-	    !read_u32(&answer, &out->memory) || !read_u32(&answer, &out->microseconds))
+		!read_u32(&answer, &out->memory) || !read_u32(&answer, &out->microseconds))
 		return false;
 	out->end = (enum jail_end)end;
 	out->rest = answer;
@@ -410,7 +410,7 @@ void jail_give(int fd, int64_t handle)
 	list_append(&pool.idle, &j->link);
 	pool.count++;
 	if (fcntl(fd, F_SETFL, O_NONBLOCK) != 0 || watch_open(&j->watch, fd, jail_ready) != ST_OK ||
-	    watch_want(&j->watch, WATCH_READ) != ST_OK) {
+		watch_want(&j->watch, WATCH_READ) != ST_OK) {
 		jail_lost(j);
 		return;
 	}

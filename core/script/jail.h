@@ -8,7 +8,8 @@
 
 #define JAILS_MAX 16
 #define JAIL_QUEUE_MAX 64
-#define JAIL_WALL_MS 1000 /* a jail that does not answer at all; its own timer ends a script long before */
+#define JAIL_WALL_MS \
+	1000 /* a jail that does not answer at all; its own timer ends a script long before */
 
 /* How jails are started and ended. */
 struct jail_spawner {
@@ -45,8 +46,8 @@ struct jail_call {
 };
 
 /* Begins a frame: verb 'r', 'x' or 'c' (jail_call.h). Append the wire value given, then jail_frame_end. */
-void jail_frame_begin(struct buf *frame, char verb, uint32_t instructions, uint32_t memory, struct slice chunk,
-		      struct slice source);
+void jail_frame_begin(struct buf *frame, char verb, uint32_t instructions, uint32_t memory,
+	struct slice chunk, struct slice source);
 must_check enum st jail_frame_end(struct buf *frame);
 
 /* ST_BUSY when too many wait (the call stays the caller's). */

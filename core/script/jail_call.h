@@ -20,13 +20,13 @@
 
 enum jail_end {
 	JAIL_FINE,
-	JAIL_ERROR,        /* the script threw */
-	JAIL_SYNTAX,       /* it is no Lua */
-	JAIL_RESULT,       /* what it returned is no plain data */
+	JAIL_ERROR,  /* the script threw */
+	JAIL_SYNTAX, /* it is no Lua */
+	JAIL_RESULT, /* what it returned is no plain data */
 	JAIL_INSTRUCTIONS_SPENT,
 	JAIL_MEMORY_SPENT,
 	JAIL_TIMEOUT,
-	JAIL_KILLED,       /* the jail died, or answered nonsense */
+	JAIL_KILLED, /* the jail died, or answered nonsense */
 	JAIL_BUSY,
 	JAIL_END_MAX
 };

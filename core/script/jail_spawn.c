@@ -25,7 +25,7 @@ static enum st start(pid_t *pid, int fd)
 	failed = posix_spawn_file_actions_adddup2(&actions, fd, JAIL_FD);
 	if (!failed)
 		failed = posix_spawn(pid, "/proc/self/exe", &actions, NULL, (char *const *)argv,
-				     (char *const *)environment);
+			(char *const *)environment);
 	posix_spawn_file_actions_destroy(&actions);
 	errno = failed;
 	return failed ? ST_IO : ST_OK;

@@ -103,7 +103,8 @@ static bool read_frame(struct slice *frame)
 	struct slice s = {head, sizeof head};
 	uint32_t n;
 
-	if (!read_all(head, sizeof head) || !read_u32(&s, &n) || n > sizeof jail.frame || !read_all(jail.frame, n))
+	if (!read_all(head, sizeof head) || !read_u32(&s, &n) || n > sizeof jail.frame ||
+		!read_all(jail.frame, n))
 		return false;
 	*frame = slice_of(jail.frame, n);
 	return true;
@@ -150,7 +151,8 @@ int jail_main(int fd)
 		log_flush();
 		return 3;
 	}
-	if (confine_process(fd) != ST_OK || !prepare_clock() || !buf_reserve(&jail.answer, JAIL_FRAME_MAX))
+	if (confine_process(fd) != ST_OK || !prepare_clock() ||
+		!buf_reserve(&jail.answer, JAIL_FRAME_MAX))
 		return 2;
 	if (confine_seal(fd) != ST_OK)
 		return 4;

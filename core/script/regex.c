@@ -34,8 +34,8 @@ static pcre2_code *compile(lua_State *L, const char *function, struct slice patt
 {
 	int error;
 	PCRE2_SIZE offset;
-	pcre2_code *code = pcre2_compile(pattern.p, pattern.n, PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C, &error,
-					 &offset, compiling);
+	pcre2_code *code = pcre2_compile(pattern.p, pattern.n,
+		PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C, &error, &offset, compiling);
 	PCRE2_UCHAR message[160];
 
 	if (code)
@@ -44,7 +44,8 @@ static pcre2_code *compile(lua_State *L, const char *function, struct slice patt
 		sandbox_spend(L, JAIL_MEMORY_SPENT);
 	if (pcre2_get_error_message(error, message, sizeof message) < 0)
 		message[0] = '\0';
-	luaL_error(L, "%s: bad pattern at character %d: %s", function, (int)offset + 1, (const char *)message);
+	luaL_error(L, "%s: bad pattern at character %d: %s", function, (int)offset + 1,
+		(const char *)message);
 	return NULL;
 }
 
@@ -92,7 +93,8 @@ static void open_search(lua_State *L, struct search *s, const char *function)
 
 static bool search_from(struct search *s, size_t from, uint32_t options)
 {
-	int n = pcre2_match(s->code, s->text.p, s->text.n, from, options | PCRE2_NO_UTF_CHECK, s->found, matching);
+	int n = pcre2_match(s->code, s->text.p, s->text.n, from, options | PCRE2_NO_UTF_CHECK,
+		s->found, matching);
 
 	if (n > 0)
 		return true;
@@ -118,11 +120,12 @@ static int l_regex_match(lua_State *L)
 static void add_group(struct search *s, luaL_Buffer *b, uint32_t group)
 {
 	if (group >= pcre2_get_ovector_count(s->found))
-		luaL_error(s->L, "%s: the replacement names group %d, which the pattern does not have", s->function,
-			   (int)group);
+		luaL_error(s->L, "%s: the replacement names group %d, which the pattern does not have",
+			s->function, (int)group);
 	if (s->at[2 * group] == PCRE2_UNSET)
 		return; /* took no part: empty, as in Python */
-	luaL_addlstring(b, (const char *)s->text.p + s->at[2 * group], s->at[2 * group + 1] - s->at[2 * group]);
+	luaL_addlstring(b, (const char *)s->text.p + s->at[2 * group],
+		s->at[2 * group + 1] - s->at[2 * group]);
 }
 
 /* After "\g<". Returns the bytes up to and with ">". */
@@ -239,7 +242,7 @@ void regex_open(lua_State *L)
 }
 
 #define TEXT_OF(x) #x
-#define TEXT(x)    TEXT_OF(x)
+#define TEXT(x) TEXT_OF(x)
 
 const char *regex_version(void)
 {

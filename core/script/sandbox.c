@@ -41,10 +41,14 @@ static struct {
 const char *jail_end_name(enum jail_end end)
 {
 	static const char *const names[JAIL_END_MAX] = {
-		[JAIL_FINE] = "fine",	  [JAIL_ERROR] = "error",
-		[JAIL_SYNTAX] = "syntax", [JAIL_RESULT] = "result",
-		[JAIL_TIMEOUT] = "timeout", [JAIL_INSTRUCTIONS_SPENT] = "instructions",
-		[JAIL_KILLED] = "killed", [JAIL_MEMORY_SPENT] = "memory",
+		[JAIL_FINE] = "fine",
+		[JAIL_ERROR] = "error",
+		[JAIL_SYNTAX] = "syntax",
+		[JAIL_RESULT] = "result",
+		[JAIL_TIMEOUT] = "timeout",
+		[JAIL_INSTRUCTIONS_SPENT] = "instructions",
+		[JAIL_KILLED] = "killed",
+		[JAIL_MEMORY_SPENT] = "memory",
 		[JAIL_BUSY] = "busy",
 	};
 
@@ -57,7 +61,8 @@ const char *jail_end_name(enum jail_end end)
 static bool script_frame(lua_State *L, lua_Debug *ar)
 {
 	for (int level = 0; lua_getstack(L, level, ar); level++) {
-		if (lua_getinfo(L, "Sl", ar) && strcmp(ar->source, box.chunk) == 0 && ar->currentline > 0)
+		if (lua_getinfo(L, "Sl", ar) && strcmp(ar->source, box.chunk) == 0 &&
+			ar->currentline > 0)
 			return true;
 	}
 	return false;
@@ -93,7 +98,8 @@ static void count_hook(lua_State *L, lua_Debug *ar)
 	box.left -= box.hook_every;
 	if (box.left > 0)
 		return;
-	lua_sethook(L, count_hook, LUA_MASKCOUNT, 1); /* whatever catches this fails at its next instruction */
+	lua_sethook(L, count_hook, LUA_MASKCOUNT,
+		1); /* whatever catches this fails at its next instruction */
 	sandbox_spend(L, JAIL_INSTRUCTIONS_SPENT);
 }
 
@@ -233,7 +239,8 @@ static void take_message(lua_State *L, int status)
 
 	if (lua_type(L, -1) != LUA_TSTRING) {
 		snprintf(box.message, sizeof box.message, "%s",
-			 status == LUA_ERRMEM ? "out of memory" : "the script threw something that is no text");
+			status == LUA_ERRMEM ? "out of memory"
+					     : "the script threw something that is no text");
 		return;
 	}
 	text = lua_tostring(L, -1);
@@ -251,10 +258,12 @@ static void spent_message(void)
 {
 	switch (box.spent) {
 	case JAIL_INSTRUCTIONS_SPENT:
-		snprintf(box.message, sizeof box.message, "used more than %u instructions", box.request.instructions);
+		snprintf(box.message, sizeof box.message, "used more than %u instructions",
+			box.request.instructions);
 		break;
 	case JAIL_MEMORY_SPENT:
-		snprintf(box.message, sizeof box.message, "used more than %u bytes of memory", box.request.memory);
+		snprintf(box.message, sizeof box.message, "used more than %u bytes of memory",
+			box.request.memory);
 		break;
 	default:
 		break;
@@ -295,11 +304,12 @@ static bool read_text(struct slice *in, struct slice *text)
 static bool read_request(struct slice in, struct request *r)
 {
 	if (!read_u8(&in, &r->verb) || !read_u32(&in, &r->instructions) || !read_u32(&in, &r->memory) ||
-	    !read_text(&in, &r->chunk) || !read_text(&in, &r->source))
+		!read_text(&in, &r->chunk) || !read_text(&in, &r->source))
 		return false;
 	r->given = in;
-	return (r->verb == 'r' || r->verb == 'x' || r->verb == 'c') && r->chunk.n > 1 && r->chunk.n < sizeof box.chunk &&
-		slice_find(r->chunk, 0) == r->chunk.n && r->instructions <= JAIL_INSTRUCTIONS && r->memory <= JAIL_MEMORY;
+	return (r->verb == 'r' || r->verb == 'x' || r->verb == 'c') && r->chunk.n > 1 &&
+		r->chunk.n < sizeof box.chunk && slice_find(r->chunk, 0) == r->chunk.n &&
+		r->instructions <= JAIL_INSTRUCTIONS && r->memory <= JAIL_MEMORY;
 }
 
 static void write_failure(struct buf *out)
@@ -369,9 +379,10 @@ static int open_protected(lua_State *L)
 /* One call that uses what libraries prepare at first use (seeds, locks, tables): later they would ask the system. */
 static enum st warm_up(char *error, size_t error_size)
 {
-	static const char source[] = "local t = json.decode(json.encode({ a = { 1.5, 'x' } }))\n"
-				     "log.info(sha256('x'), { y = ip.parse('::1').text, z = 1.25 })\n"
-				     "return regex_replace('x', '(?i)(X)', '\\\\1y') or pcall(error, t)";
+	static const char source[] =
+		"local t = json.decode(json.encode({ a = { 1.5, 'x' } }))\n"
+		"log.info(sha256('x'), { y = ip.parse('::1').text, z = 1.25 })\n"
+		"return regex_replace('x', '(?i)(X)', '\\\\1y') or pcall(error, t)";
 	struct buf frame = {0}, answer = {0};
 	struct slice text = slice_str(source), chunk = SLICE_LIT("=warm-up");
 	enum st st = ST_NOMEM;
@@ -409,7 +420,8 @@ enum st sandbox_open(char *error, size_t error_size)
 		return ST_BAD;
 	}
 	/* Room for what a call collects, so that sealing finds it there. */
-	if (!buf_reserve(&box.saw, 8192) || !buf_reserve(&box.log, 32768) || !buf_reserve(&box.out, 65536))
+	if (!buf_reserve(&box.saw, 8192) || !buf_reserve(&box.log, 32768) ||
+		!buf_reserve(&box.out, 65536))
 		return ST_NOMEM;
 	if (arena_save(box.arena) != ST_OK)
 		return ST_NOMEM;

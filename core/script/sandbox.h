@@ -26,4 +26,5 @@ void sandbox_log(unsigned level, struct slice text);
 void sandbox_env_open(struct lua_State *L);
 void sandbox_env_end(void); /* after each call */
 /* sandbox_saw.c: the values that the failing line reads, as "name = value" texts appended to out; the count. */
-unsigned sandbox_saw(struct lua_State *L, void *activation, struct slice source, int line, struct buf *out);
+unsigned sandbox_saw(
+	struct lua_State *L, void *activation, struct slice source, int line, struct buf *out);

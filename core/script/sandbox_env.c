@@ -3,9 +3,9 @@
 #include "base/asset.h"
 #include "base/codec.h"
 #include "crypto/hash.h"
-#include "json/json.h"
 #include "script/regex.h"
 #include "script/sandbox.h"
+#include "json/json.h"
 
 #include <arpa/inet.h>
 #include <lauxlib.h>
@@ -19,7 +19,8 @@
 
 static struct json *parsed; /* owns; json.decode's tree while it becomes tables, or threw */
 static struct buf scratch;  /* owns */
-static lua_CFunction string_find, string_match, string_gmatch, string_gsub, string_rep, table_move, table_unpack;
+static lua_CFunction string_find, string_match, string_gmatch, string_gsub, string_rep, table_move,
+	table_unpack;
 
 static struct slice check_slice(lua_State *L, int index)
 {
@@ -102,8 +103,8 @@ static int l_setmetatable(lua_State *L)
 /* Values that a call may lack read as nil; any other unknown name is a slip of the pen. */
 static int undefined_name(lua_State *L)
 {
-	static const char *const optional[] = {"user",	  "application", "token",   "session", "request",     "info",
-					       "claims", "source",	   "context", "scope",	   "ak_client_ip", NULL};
+	static const char *const optional[] = {"user", "application", "token", "session", "request",
+		"info", "claims", "source", "context", "scope", "ak_client_ip", NULL};
 	const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
 
 	for (const char *const *o = optional; *o; o++) {
@@ -155,8 +156,9 @@ static int l_rep(lua_State *L)
 	luaL_checklstring(L, 1, &n);
 	if (!lua_isnoneornil(L, 3))
 		luaL_checklstring(L, 3, &between);
-	luaL_argcheck(L, times <= 0 || ((size_t)times <= REP_MAX && (n + between) <= REP_MAX / (size_t)times), 2,
-		      "result is too long");
+	luaL_argcheck(L,
+		times <= 0 || ((size_t)times <= REP_MAX && (n + between) <= REP_MAX / (size_t)times),
+		2, "result is too long");
 	return string_rep(L);
 }
 
@@ -164,7 +166,8 @@ static int l_move(lua_State *L)
 {
 	lua_Integer from = luaL_checkinteger(L, 2), to = luaL_checkinteger(L, 3);
 
-	luaL_argcheck(L, to < from || (lua_Unsigned)to - (lua_Unsigned)from < RANGE_MAX, 3, "range is too large");
+	luaL_argcheck(L, to < from || (lua_Unsigned)to - (lua_Unsigned)from < RANGE_MAX, 3,
+		"range is too large");
 	return table_move(L);
 }
 
@@ -173,7 +176,8 @@ static int l_unpack(lua_State *L)
 	lua_Integer from = luaL_optinteger(L, 2, 1);
 	lua_Integer to = lua_isnoneornil(L, 3) ? luaL_len(L, 1) : luaL_checkinteger(L, 3);
 
-	luaL_argcheck(L, to < from || (lua_Unsigned)to - (lua_Unsigned)from < UNPACK_MAX, 3, "range is too large");
+	luaL_argcheck(L, to < from || (lua_Unsigned)to - (lua_Unsigned)from < UNPACK_MAX, 3,
+		"range is too large");
 	return table_unpack(L);
 }
 
@@ -373,9 +377,9 @@ static lua_CFunction wrap(lua_State *L, const char *name, lua_CFunction wrapper)
 
 static void open_libraries(lua_State *L)
 {
-	static const luaL_Reg libraries[] = {{LUA_GNAME, luaopen_base},	      {LUA_TABLIBNAME, luaopen_table},
-					     {LUA_STRLIBNAME, luaopen_string}, {LUA_MATHLIBNAME, luaopen_math},
-					     {LUA_UTF8LIBNAME, luaopen_utf8}};
+	static const luaL_Reg libraries[] = {{LUA_GNAME, luaopen_base},
+		{LUA_TABLIBNAME, luaopen_table}, {LUA_STRLIBNAME, luaopen_string},
+		{LUA_MATHLIBNAME, luaopen_math}, {LUA_UTF8LIBNAME, luaopen_utf8}};
 
 	for (size_t i = 0; i < ARRAY_LEN(libraries); i++) {
 		luaL_requiref(L, libraries[i].name, libraries[i].func, true);
@@ -387,7 +391,8 @@ static void open_libraries(lua_State *L)
 
 static void tame_libraries(lua_State *L)
 {
-	static const char *const base[] = {"_G", "collectgarbage", "dofile", "load", "loadfile", "print", "warn", NULL};
+	static const char *const base[] = {
+		"_G", "collectgarbage", "dofile", "load", "loadfile", "print", "warn", NULL};
 	static const char *const math[] = {"random", "randomseed", NULL};
 	static const char *const string[] = {"dump", NULL};
 
@@ -421,10 +426,9 @@ static void tame_libraries(lua_State *L)
 /* Runs lua/mapping/jail/NAME.lua with the primitives as its argument; it sets globals. */
 static void run_asset(lua_State *L, const char *name)
 {
-	static const luaL_Reg core[] = {{"quote", l_quote},	{"number", l_number},
-					{"decode", l_json_decode}, {"log", l_log},
-					{"address", l_address}, {"address_text", l_address_text},
-					{NULL, NULL}};
+	static const luaL_Reg core[] = {{"quote", l_quote}, {"number", l_number},
+		{"decode", l_json_decode}, {"log", l_log}, {"address", l_address},
+		{"address_text", l_address_text}, {NULL, NULL}};
 	struct slice text;
 	char file[64], chunk[80];
 
@@ -442,11 +446,9 @@ static void run_asset(lua_State *L, const char *name)
 
 void sandbox_env_open(lua_State *L)
 {
-	static const luaL_Reg base64[] = {{"encode", l_base64_encode},
-					  {"decode", l_base64_decode},
-					  {"url_encode", l_base64_url_encode},
-					  {"url_decode", l_base64_url_decode},
-					  {NULL, NULL}};
+	static const luaL_Reg base64[] = {{"encode", l_base64_encode}, {"decode", l_base64_decode},
+		{"url_encode", l_base64_url_encode}, {"url_decode", l_base64_url_decode},
+		{NULL, NULL}};
 	static const char *const files[] = {"log", "json", "ip", "users", "texts"};
 
 	open_libraries(L);

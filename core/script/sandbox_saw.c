@@ -130,9 +130,9 @@ static bool push_name(lua_State *L, lua_Debug *ar, const char *name)
 
 static bool is_word(const char *word)
 {
-	static const char *const words[] = {"and",   "break", "do",  "else", "elseif", "end",	 "false", "for",
-					    "function", "goto",  "if",  "in",   "local",  "nil",	 "not",	  "or",
-					    "repeat", "return", "then", "true", "until",  "while"};
+	static const char *const words[] = {"and", "break", "do", "else", "elseif", "end", "false",
+		"for", "function", "goto", "if", "in", "local", "nil", "not", "or", "repeat",
+		"return", "then", "true", "until", "while"};
 
 	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
 		if (strcmp(words[i], word) == 0)
@@ -231,7 +231,8 @@ unsigned sandbox_saw(lua_State *L, void *activation, struct slice source, int li
 			i++;
 		} else if (c == '-' && i + 1 < text.n && text.p[i + 1] == '-') {
 			break;
-		} else if (name_byte(c) && !name_byte(before) && before != '.' && before != ':' && !isdigit(c)) {
+		} else if (name_byte(c) && !name_byte(before) && before != '.' && before != ':' &&
+			!isdigit(c)) {
 			i += follow(L, activation, slice_sub(text, i, text.n), out, &count);
 		} else {
 			i++;

@@ -32,7 +32,7 @@ struct task {
 	struct task_events events;
 	void *arg;
 	struct deferred deferred;
-	char entry[24];     /* when nargs is -1 */
+	char entry[24]; /* when nargs is -1 */
 };
 
 static struct list tasks = {&tasks, &tasks};
@@ -292,7 +292,8 @@ void task_rest(void)
 
 /* ---- Starting -------------------------------------------------------------------------------------------------------- */
 
-static struct task *task_new(struct vm *vm, int64_t deadline_us, const struct task_events *events, void *arg)
+static struct task *task_new(
+	struct vm *vm, int64_t deadline_us, const struct task_events *events, void *arg)
 {
 	struct task *t = calloc(1, sizeof *t);
 
@@ -304,7 +305,8 @@ static struct task *task_new(struct vm *vm, int64_t deadline_us, const struct ta
 	t->events = *events;
 	t->arg = arg;
 	if (deadline_us > 0)
-		t->deadline = now_tick + 1 + (uint64_t)((deadline_us + TASK_SWEEP_US - 1) / TASK_SWEEP_US);
+		t->deadline = now_tick + 1 +
+			(uint64_t)((deadline_us + TASK_SWEEP_US - 1) / TASK_SWEEP_US);
 	list_append(&tasks, &t->link);
 	count_add(COUNT_TASKS, 1);
 	vm_task_came(vm);
@@ -313,8 +315,8 @@ static struct task *task_new(struct vm *vm, int64_t deadline_us, const struct ta
 	return t;
 }
 
-enum st task_start(struct vm *vm, const char *entry, int64_t deadline_us, const struct task_events *events, void *arg,
-		   struct task **out)
+enum st task_start(struct vm *vm, const char *entry, int64_t deadline_us,
+	const struct task_events *events, void *arg, struct task **out)
 {
 	char unused[64];
 	struct task *t;
@@ -350,8 +352,8 @@ static int spawn_coroutine(lua_State *L)
 	return 0;
 }
 
-enum st task_spawn(lua_State *L, int nargs, int64_t deadline_us, const struct task_events *events, void *arg,
-		   struct task **out)
+enum st task_spawn(lua_State *L, int nargs, int64_t deadline_us, const struct task_events *events,
+	void *arg, struct task **out)
 {
 	struct vm *vm = vm_of(L);
 	struct task *t;

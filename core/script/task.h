@@ -9,8 +9,8 @@ struct lua_State;
 struct vm;
 struct task;
 
-#define TASKS_MAX 1000u       /* requests; what they start themselves may double it */
-#define TASK_SWEEP_US 250000  /* deadlines are kept to this grain */
+#define TASKS_MAX 1000u      /* requests; what they start themselves may double it */
+#define TASK_SWEEP_US 250000 /* deadlines are kept to this grain */
 
 struct task_events {
 	/* Pushes the arguments onto L (inside a protected call) and says how many. NULL = none. */
@@ -32,12 +32,12 @@ void task_rest(void);
  * retired, ST_NOMEM; no event comes then. deadline_us total (0 = none). The first slice runs before this returns (from
  * the end of the turn when a task is running now); *out (may be NULL) is set before that, so it is stale when
  * an event came already. */
-must_check enum st task_start(struct vm *vm, const char *entry, int64_t deadline_us, const struct task_events *events,
-			      void *arg, struct task **out);
+must_check enum st task_start(struct vm *vm, const char *entry, int64_t deadline_us,
+	const struct task_events *events, void *arg, struct task **out);
 /* The same for the function and its nargs arguments on the top of L, which are popped. May throw (memory). The
  * first slice runs at the end of the turn. events is copied; its push is not used. */
-must_check enum st task_spawn(struct lua_State *L, int nargs, int64_t deadline_us, const struct task_events *events,
-			      void *arg, struct task **out);
+must_check enum st task_spawn(struct lua_State *L, int nargs, int64_t deadline_us,
+	const struct task_events *events, void *arg, struct task **out);
 /* The one who waits is gone: calls events.cancelled, cancels the op, closes pending to-be-closed variables, frees the
  * task. A task that said task.detach() goes on without its events (cancelled is called all the same). */
 void task_cancel(struct task *t);

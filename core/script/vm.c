@@ -1,29 +1,27 @@
 /* vm.c: makes, locks, loads and retires trusted states. */
 #include "script/vm.h"
 
-#include "base/asset.h"
 #include "base/fault.h"
 #include "base/log.h"
 #include "loop/loop.h"
+#include "script/modules.h"
 #include "script/task.h"
 
 #include <lauxlib.h>
 #include <lua.h>
 #include <lualib.h>
 
-#define MODULE_NAME_MAX 128
 #define SPARE_MAX 16
-#define MODULE_TEXT_MAX (1u << 20)
 
 struct vm {
-	lua_State *L; /* owns */
+	lua_State *L;                /* owns */
 	lua_State *volatile running; /* borrows; the coroutine that runs now */
 	size_t used, max;
 	bool refuse_again; /* Lua tries a failed allocation a second time after collecting: fail that too */
 	bool retired, freeing, ticking;
 	unsigned generation;
-	int entries;   /* registry reference of the entries' table */
-	char *lua_dir; /* owns; NULL = assets */
+	int entries;    /* registry reference of the entries' table */
+	char *lua_dir;  /* owns; NULL = assets */
 	unsigned tasks; /* live ones */
 	struct {
 		lua_State *co; /* owned by the registry through ref */
@@ -77,138 +75,6 @@ static int vm_panic(lua_State *L)
 	return 0;
 }
 
-/* ---- require --------------------------------------------------------------------------------------------------------- */
-
-static const char loaded_key, chain_key;
-
-/* "auth.session" and "auth/session" become "auth/session"; false for anything else than such names. */
-static bool module_path(struct slice name, char out[static MODULE_NAME_MAX])
-{
-	bool part_begins = true;
-
-	if (name.n == 0 || name.n >= MODULE_NAME_MAX)
-		return false;
-	for (size_t i = 0; i < name.n; i++) {
-		unsigned char c = name.p[i];
-		bool separator = c == '.' || c == '/';
-
-		if (separator && part_begins)
-			return false;
-		if (!separator && !(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && c != '_')
-			return false;
-		part_begins = separator;
-		out[i] = (char)(separator ? '/' : c);
-	}
-	out[name.n] = '\0';
-	return !part_begins;
-}
-
-/* Leaves the file's text on the stack, or returns false. */
-static bool push_file(lua_State *L, const char *dir, const char *file)
-{
-	const char *path = lua_pushfstring(L, "%s/%s", dir, file);
-	char *room = lua_newuserdatauv(L, MODULE_TEXT_MAX, 0);
-	FILE *f = fopen(path, "rbe");
-	size_t n;
-
-	if (!f) {
-		lua_pop(L, 2);
-		return false;
-	}
-	n = fread(room, 1, MODULE_TEXT_MAX, f);
-	fclose(f);
-	lua_pushlstring(L, room, n);
-	lua_replace(L, -3);
-	lua_pop(L, 1);
-	return true;
-}
-
-/* Compiles module `path` and leaves the function on the stack. */
-static void push_module(lua_State *L, const char *path)
-{
-	struct vm *vm = vm_of(L);
-	const char *file = lua_pushfstring(L, "%s.lua", path);
-	const char *chunk = lua_pushfstring(L, "@lua/%s", file);
-	struct slice text;
-	size_t n;
-
-	if (vm->lua_dir) {
-		if (!push_file(L, vm->lua_dir, file))
-			luaL_error(L, "module '%s' not found (%s/%s)", path, vm->lua_dir, file);
-		text.p = (const unsigned char *)lua_tolstring(L, -1, &n);
-		text.n = n;
-	} else if (!asset_get(file, &text)) {
-		luaL_error(L, "module '%s' not found (lua/%s)", path, file);
-	}
-	if (luaL_loadbufferx(L, (const char *)text.p, text.n, chunk, "t") != LUA_OK)
-		lua_error(L);
-}
-
-/* The names that are being loaded, first to last, with the one that closes the ring. */
-static int cyclic(lua_State *L, int chain, const char *path)
-{
-	luaL_Buffer b;
-	lua_Integer n = (lua_Integer)lua_rawlen(L, chain);
-
-	luaL_buffinit(L, &b);
-	luaL_addstring(&b, "cyclic require: ");
-	for (lua_Integer i = 1; i <= n; i++) {
-		lua_rawgeti(L, chain, i);
-		luaL_addvalue(&b);
-		luaL_addstring(&b, " -> ");
-	}
-	luaL_addstring(&b, path);
-	luaL_pushresult(&b);
-	return lua_error(L);
-}
-
-static int vm_require(lua_State *L)
-{
-	size_t n;
-	const char *name = luaL_checklstring(L, 1, &n);
-	char path[MODULE_NAME_MAX];
-	lua_Integer depth;
-	int status;
-
-	if (!module_path(slice_of(name, n), path))
-		return luaL_error(L, "bad module name '%s'", name);
-	lua_settop(L, 1);
-	lua_rawgetp(L, LUA_REGISTRYINDEX, &loaded_key); /* 2 */
-	if (lua_getfield(L, 2, path) != LUA_TNIL) {
-		if (lua_touserdata(L, -1) != (void *)&loaded_key)
-			return 1;
-		lua_rawgetp(L, LUA_REGISTRYINDEX, &chain_key);
-		return cyclic(L, 4, path);
-	}
-	lua_pop(L, 1);
-	lua_rawgetp(L, LUA_REGISTRYINDEX, &chain_key); /* 3 */
-	push_module(L, path);
-	lua_replace(L, 1);
-	lua_settop(L, 3);
-	depth = (lua_Integer)lua_rawlen(L, 3) + 1;
-	lua_pushstring(L, path);
-	lua_rawseti(L, 3, depth);
-	lua_pushlightuserdata(L, (void *)&loaded_key);
-	lua_setfield(L, 2, path);
-	lua_pushvalue(L, 1);
-	lua_pushstring(L, path);
-	status = lua_pcall(L, 1, 1, 0);
-	lua_pushnil(L);
-	lua_rawseti(L, 3, depth);
-	if (status == LUA_OK && lua_isnil(L, -1)) {
-		lua_pushfstring(L, "module '%s' returns nothing", path);
-		status = LUA_ERRRUN;
-	}
-	if (status != LUA_OK) {
-		lua_pushnil(L);
-		lua_setfield(L, 2, path);
-		return lua_error(L);
-	}
-	lua_pushvalue(L, -1);
-	lua_setfield(L, 2, path);
-	return 1;
-}
-
 /* ---- Globals --------------------------------------------------------------------------------------------------------- */
 
 static int undefined_global(lua_State *L)
@@ -223,8 +89,8 @@ static int locked_global(lua_State *L)
 
 static int locked_table(lua_State *L)
 {
-	return luaL_error(L, "'%s' is read-only (assignment to '%s')", lua_tostring(L, lua_upvalueindex(1)),
-			  luaL_tolstring(L, 2, NULL));
+	return luaL_error(L, "'%s' is read-only (assignment to '%s')",
+		lua_tostring(L, lua_upvalueindex(1)), luaL_tolstring(L, 2, NULL));
 }
 
 static int next_of_bound(lua_State *L)
@@ -268,8 +134,8 @@ static void push_locked(lua_State *L, const char *name)
 
 static void remove_globals(lua_State *L)
 {
-	static const char *const unwanted[] = {"_G",   "collectgarbage", "dofile",    "load", "loadfile", "print",
-					       "warn", "package",	  "coroutine", "io",   "os",	   "debug"};
+	static const char *const unwanted[] = {"_G", "collectgarbage", "dofile", "load", "loadfile",
+		"print", "warn", "package", "coroutine", "io", "os", "debug"};
 
 	for (size_t i = 0; i < ARRAY_LEN(unwanted); i++) {
 		lua_pushnil(L);
@@ -336,9 +202,9 @@ struct opening {
 
 static int vm_setup(lua_State *L)
 {
-	static const luaL_Reg libraries[] = {{LUA_GNAME, luaopen_base},	      {LUA_TABLIBNAME, luaopen_table},
-					     {LUA_STRLIBNAME, luaopen_string}, {LUA_MATHLIBNAME, luaopen_math},
-					     {LUA_UTF8LIBNAME, luaopen_utf8}};
+	static const luaL_Reg libraries[] = {{LUA_GNAME, luaopen_base},
+		{LUA_TABLIBNAME, luaopen_table}, {LUA_STRLIBNAME, luaopen_string},
+		{LUA_MATHLIBNAME, luaopen_math}, {LUA_UTF8LIBNAME, luaopen_utf8}};
 	struct opening *o = lua_touserdata(L, 1);
 
 	for (size_t i = 0; i < ARRAY_LEN(libraries); i++) {
@@ -346,12 +212,7 @@ static int vm_setup(lua_State *L)
 		lua_pop(L, 1);
 	}
 	remove_globals(L);
-	lua_newtable(L);
-	lua_rawsetp(L, LUA_REGISTRYINDEX, &loaded_key);
-	lua_newtable(L);
-	lua_rawsetp(L, LUA_REGISTRYINDEX, &chain_key);
-	lua_pushcfunction(L, vm_require);
-	lua_setglobal(L, "require");
+	modules_open(L);
 	if (o->open)
 		o->open(L, o->arg);
 	lua_settop(L, 0);
@@ -373,8 +234,8 @@ static void close_vm(struct vm *vm)
 	free(vm);
 }
 
-struct vm *vm_new(const char *lua_dir, size_t memory_max, void (*open)(lua_State *L, void *arg), void *arg, char *error,
-		  size_t error_size)
+struct vm *vm_new(const char *lua_dir, size_t memory_max, void (*open)(lua_State *L, void *arg),
+	void *arg, char *error, size_t error_size)
 {
 	static unsigned generations;
 	struct opening o = {open, arg};
@@ -418,7 +279,7 @@ enum st vm_call(struct vm *vm, int (*fn)(lua_State *L), void *data, char *error,
 		return ST_OK;
 	/* No lua_tolstring on anything but a string: it could throw, and nobody would catch. */
 	snprintf(error, error_size, "%s",
-		 lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "error object is not a text");
+		lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "error object is not a text");
 	lua_pop(L, 1);
 	return status == LUA_ERRMEM ? ST_NOMEM : ST_BAD;
 }
@@ -441,7 +302,7 @@ static int load_entries(lua_State *L)
 
 	lua_pushcfunction(L, traceback);
 	if (l->name) {
-		lua_pushcfunction(L, vm_require);
+		lua_pushcfunction(L, modules_require);
 		lua_pushstring(L, l->name);
 	} else {
 		if (luaL_loadbufferx(L, (const char *)l->text.p, l->text.n, l->chunk, "t") != LUA_OK)
@@ -451,7 +312,8 @@ static int load_entries(lua_State *L)
 	if (lua_pcall(L, 1, 1, 2) != LUA_OK)
 		return lua_error(L);
 	if (lua_type(L, -1) != LUA_TTABLE)
-		return luaL_error(L, "%s must return a table of functions", l->name ? l->name : l->chunk);
+		return luaL_error(
+			L, "%s must return a table of functions", l->name ? l->name : l->chunk);
 	luaL_unref(L, LUA_REGISTRYINDEX, vm->entries);
 	vm->entries = LUA_NOREF;
 	vm->entries = luaL_ref(L, LUA_REGISTRYINDEX);
@@ -511,7 +373,8 @@ static void close_when_idle(struct vm *vm)
 		return;
 	vm->freeing = true;
 	timer_stop(&vm->grace);
-	loop_defer(&vm->deferred, run_deferred_free); /* the last task's coroutine may still be on the stack */
+	loop_defer(&vm->deferred,
+		run_deferred_free); /* the last task's coroutine may still be on the stack */
 }
 
 void vm_task_gone(struct vm *vm)
@@ -586,6 +449,11 @@ size_t vm_memory(const struct vm *vm)
 unsigned vm_generation(const struct vm *vm)
 {
 	return vm->generation;
+}
+
+const char *vm_lua_dir(const struct vm *vm)
+{
+	return vm->lua_dir;
 }
 
 bool vm_retired(const struct vm *vm)

@@ -34,7 +34,7 @@ static bool plain_name(const char *name)
 		return false;
 	for (; *name; name++) {
 		if (!(*name >= 'a' && *name <= 'z') && !(*name >= 'A' && *name <= 'Z') &&
-		    !(*name >= '0' && *name <= '9') && *name != '_')
+			!(*name >= '0' && *name <= '9') && *name != '_')
 			return false;
 	}
 	return true;
@@ -44,7 +44,8 @@ static bool plain_name(const char *name)
 static enum st refuse(struct writer *w, const char *what)
 {
 	size_t n = 0;
-	int more = snprintf(w->error, w->error_size, "%s", w->limits->root ? w->limits->root : "result");
+	int more = snprintf(
+		w->error, w->error_size, "%s", w->limits->root ? w->limits->root : "result");
 
 	for (unsigned i = 0; i < w->depth; i++) {
 		const struct step *s = &w->path[i];
@@ -53,7 +54,8 @@ static enum st refuse(struct writer *w, const char *what)
 		if (n >= w->error_size)
 			return ST_BAD;
 		if (!s->name)
-			more = snprintf(w->error + n, w->error_size - n, "[%lld]", (long long)s->number);
+			more = snprintf(
+				w->error + n, w->error_size - n, "[%lld]", (long long)s->number);
 		else if (plain_name(s->name))
 			more = snprintf(w->error + n, w->error_size - n, ".%.40s", s->name);
 		else
@@ -223,11 +225,15 @@ static enum st write_value(struct writer *w, int index)
 	return st;
 }
 
-enum st wire_encode(lua_State *L, int index, const struct wire_limits *limits, struct buf *out, char *error,
-		    size_t error_size)
+enum st wire_encode(lua_State *L, int index, const struct wire_limits *limits, struct buf *out,
+	char *error, size_t error_size)
 {
-	struct writer w = {.L = L, .limits = limits, .out = out, .start = out->n, .error = error,
-			   .error_size = error_size};
+	struct writer w = {.L = L,
+		.limits = limits,
+		.out = out,
+		.start = out->n,
+		.error = error,
+		.error_size = error_size};
 	int top = lua_gettop(L);
 	enum st st;
 

@@ -22,7 +22,8 @@ static int round_trip(lua_State *state)
 	again = buf_slice(&first);
 	if (wire_decode(state, &again, &wire_script_limits) != ST_OK || again.n != 0)
 		abort();
-	if (wire_encode(state, 2, &wire_script_limits, &second, error, sizeof error) != ST_OK || second.n != first.n)
+	if (wire_encode(state, 2, &wire_script_limits, &second, error, sizeof error) != ST_OK ||
+		second.n != first.n)
 		abort();
 	buf_free(&first);
 	buf_free(&second);

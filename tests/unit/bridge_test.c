@@ -53,10 +53,11 @@ void exchange_reply(struct http_exchange *x, const struct http_reply *reply)
 	if (quiet)
 		return;
 	for (size_t i = 0; i < reply->field_count; i++)
-		n += (size_t)snprintf(x->text + n, sizeof x->text - n, "%.*s: %.*s\n", (int)reply->fields[i].name.n,
-				      (const char *)reply->fields[i].name.p, (int)reply->fields[i].value.n,
-				      (const char *)reply->fields[i].value.p);
-	snprintf(x->text + n, sizeof x->text - n, "%.*s", (int)reply->body.n, (const char *)reply->body.p);
+		n += (size_t)snprintf(x->text + n, sizeof x->text - n, "%.*s: %.*s\n",
+			(int)reply->fields[i].name.n, (const char *)reply->fields[i].name.p,
+			(int)reply->fields[i].value.n, (const char *)reply->fields[i].value.p);
+	snprintf(x->text + n, sizeof x->text - n, "%.*s", (int)reply->body.n,
+		(const char *)reply->body.p);
 }
 
 static void open_bindings(lua_State *L, void *arg)
@@ -97,11 +98,19 @@ static const struct http_field fields[] = {
 static void arrive(void)
 {
 	memset(&exchange, 0, sizeof exchange);
-	exchange.request = (struct http_request){
-		.method = SLICE_LIT("GET"), .target = SLICE_LIT("/a?b=c"), .path = SLICE_LIT("/a"),
-		.query = SLICE_LIT("b=c"), .host = SLICE_LIT("id.example.org"), .fields = fields,
-		.field_count = ARRAY_LEN(fields), .body = SLICE_LIT("body"), .peer = "192.0.2.7",
-		.listener_port = 443, .secure = true, .sni = "id.example.org", .tls_version = "TLSv1.3",
+	exchange.request = (struct http_request){.method = SLICE_LIT("GET"),
+		.target = SLICE_LIT("/a?b=c"),
+		.path = SLICE_LIT("/a"),
+		.query = SLICE_LIT("b=c"),
+		.host = SLICE_LIT("id.example.org"),
+		.fields = fields,
+		.field_count = ARRAY_LEN(fields),
+		.body = SLICE_LIT("body"),
+		.peer = "192.0.2.7",
+		.listener_port = 443,
+		.secure = true,
+		.sni = "id.example.org",
+		.tls_version = "TLSv1.3",
 		.id = "0123456789abcdef"};
 	bridge_handler(&exchange, bridge);
 }
@@ -146,19 +155,24 @@ static void run_for(int64_t us)
 static void the_request_is_a_table(void **state)
 {
 	(void)state;
-	answers("local h = req.headers return { status = 200, body = table.concat({ req.id, req.method, req.path, req.query, "
-		"req.host, tostring(req.secure), req.peer, req.body, req.sni, req.tls_version, req.listener_port, "
-		"tostring(req.control), h.cookie, h.accept, h.host, tostring(req.headers_repeated.cookie), "
+	answers("local h = req.headers return { status = 200, body = table.concat({ req.id, "
+		"req.method, req.path, req.query, "
+		"req.host, tostring(req.secure), req.peer, req.body, req.sni, req.tls_version, "
+		"req.listener_port, "
+		"tostring(req.control), h.cookie, h.accept, h.host, "
+		"tostring(req.headers_repeated.cookie), "
 		"tostring(req.headers_repeated.host) }, '|') }",
 		200,
-		"0123456789abcdef|GET|/a|b=c|id.example.org|true|192.0.2.7|body|id.example.org|TLSv1.3|443|false|"
+		"0123456789abcdef|GET|/"
+		"a|b=c|id.example.org|true|192.0.2.7|body|id.example.org|TLSv1.3|443|false|"
 		"a=1; b=2|text/html, */*|id.example.org|true|nil");
 }
 
 static void fields_are_texts_or_lists_of_texts(void **state)
 {
 	(void)state;
-	answers("return { status = 201, headers = { ['set-cookie'] = { 'a=1', 'b=2' } } }", 201, "set-cookie: a=1\nset-cookie: b=2\n");
+	answers("return { status = 201, headers = { ['set-cookie'] = { 'a=1', 'b=2' } } }", 201,
+		"set-cookie: a=1\nset-cookie: b=2\n");
 	answers("return { status = 204 }", 204, "");
 }
 
@@ -178,7 +192,8 @@ static void malformed_responses_are_a_500_with_the_request_id(void **state)
 		"return { status = 200, headers = { a = 1 } }",
 		"return { status = 200, headers = { a = { 1 } } }",
 		"return { status = 200, headers = { [1] = 'a' } }",
-		"local h = {} for i = 1, 65 do h['x' .. i] = 'y' end return { status = 200, headers = h }",
+		"local h = {} for i = 1, 65 do h['x' .. i] = 'y' end return { status = 200, "
+		"headers = h }",
 		"error('boom')",
 		"error({})",
 		"local function f() return f() + 1 end return f()",
@@ -256,7 +271,8 @@ static void failing_memory_is_an_answer_too(void **state)
 	int i;
 
 	quiet = true;
-	load("local t = {} for i = 1, 20 do t[i] = req.path .. i end return { status = 200, headers = { a = 'b' }, "
+	load("local t = {} for i = 1, 20 do t[i] = req.path .. i end return { status = 200, "
+	     "headers = { a = 'b' }, "
 	     "body = table.concat(t) }");
 	for (i = 1; i < 300; i++) {
 		arrive();
@@ -278,14 +294,16 @@ static void a_request_costs_little(void **state)
 	int64_t from;
 
 	(void)state;
-	load("if req.path == '/a' and req.method == 'GET' then return { status = 200, headers = { ['content-type'] = "
+	load("if req.path == '/a' and req.method == 'GET' then return { status = 200, headers = { "
+	     "['content-type'] = "
 	     "'application/json' }, body = req.body } end");
 	quiet = true;
 	from = clock_mono_us();
 	for (int i = 0; i < 20000; i++)
 		arrive();
 	quiet = false;
-	print_message("a request through Lua and back: %.2f us\n", (double)(clock_mono_us() - from) / 20000);
+	print_message("a request through Lua and back: %.2f us\n",
+		(double)(clock_mono_us() - from) / 20000);
 }
 
 int main(void)

@@ -170,7 +170,8 @@ static void submit(struct test_call *c, const char *source)
 
 	memset(c, 0, sizeof *c);
 	c->call.op.free = note_end; /* no owner: op_land frees */
-	jail_frame_begin(&c->call.request, 'r', JAIL_INSTRUCTIONS, JAIL_MEMORY, slice_str("=t.lua"), slice_str(source));
+	jail_frame_begin(&c->call.request, 'r', JAIL_INSTRUCTIONS, JAIL_MEMORY, slice_str("=t.lua"),
+		slice_str(source));
 	buf_add(&c->call.request, nothing, sizeof nothing);
 	assert_int_equal(jail_frame_end(&c->call.request), ST_OK);
 	open_calls++;
@@ -219,9 +220,11 @@ static void a_runaway_is_ended_and_the_next_call_served(void **state)
 	(void)state;
 	assert_int_equal(call("return 1"), JAIL_FINE);
 	from = clock_mono_us();
-	assert_int_equal(call("return (('a'):rep(28)):find(('a?'):rep(28) .. ('a'):rep(29))"), JAIL_TIMEOUT);
+	assert_int_equal(
+		call("return (('a'):rep(28)):find(('a?'):rep(28) .. ('a'):rep(29))"), JAIL_TIMEOUT);
 	assert_int_equal(call("return 1"), JAIL_FINE);
-	print_message("runaway ended, replaced and serving after %.1f ms\n", (double)(clock_mono_us() - from) / 1e3);
+	print_message("runaway ended, replaced and serving after %.1f ms\n",
+		(double)(clock_mono_us() - from) / 1e3);
 	assert_in_range(clock_mono_us() - from, 40000, 5000000);
 }
 
@@ -390,10 +393,12 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_way_out_ends_the_process),
 		cmocka_unit_test_setup_teardown(calls_are_answered, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_runaway_is_ended_and_the_next_call_served, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_runaway_is_ended_and_the_next_call_served, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_round_trip_is_fast, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(the_queue_is_bounded, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_cancelled_call_in_the_queue_is_freed_at_once, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_cancelled_call_in_the_queue_is_freed_at_once, set_up, tear_down),
 		cmocka_unit_test(a_jail_is_not_believed),
 		cmocka_unit_test(without_a_spawner_calls_are_told_busy),
 		cmocka_unit_test(nothing_of_a_call_is_left_in_memory),

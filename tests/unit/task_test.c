@@ -213,8 +213,9 @@ static void a_failure_has_text_and_traceback(void **state)
 static void cancelling_drops_a_late_landing(void **state)
 {
 	int64_t late = count_get(COUNT_LATE);
-	struct task *t = start("local r <close> = setmetatable({}, {__close = function() note('closed') end}) manual()",
-			       0);
+	struct task *t = start("local r <close> = setmetatable({}, {__close = function() "
+			       "note('closed') end}) manual()",
+		0);
 
 	(void)state;
 	task_cancel(t);
@@ -229,8 +230,9 @@ static void cancelling_drops_a_late_landing(void **state)
 
 static void waiting_while_closing_is_refused(void **state)
 {
-	struct task *t = start(
-		"local r <close> = setmetatable({}, {__close = function() note(select(2, pcall(manual))) end}) manual()", 0);
+	struct task *t = start("local r <close> = setmetatable({}, {__close = function() "
+			       "note(select(2, pcall(manual))) end}) manual()",
+		0);
 
 	(void)state;
 	task_cancel(t);
@@ -296,9 +298,11 @@ static void sleep_waits(void **state)
 static void all_gives_first_results_in_order(void **state)
 {
 	(void)state;
-	start("local a, b, c = task.all{ function() task.sleep(0.02) return 1 end, function() return 2 end, "
-	      "function() task.sleep(0.01) return nil end } stop() return a * 10 + b + (c == nil and 100 or 0)",
-	      0);
+	start("local a, b, c = task.all{ function() task.sleep(0.02) return 1 end, function() "
+	      "return 2 end, "
+	      "function() task.sleep(0.01) return nil end } stop() return a * 10 + b + (c == nil "
+	      "and 100 or 0)",
+		0);
 	run_for(2000000);
 	assert_int_equal(seen.number, 112);
 }
@@ -308,7 +312,7 @@ static void all_throws_what_one_threw_and_stops_the_others(void **state)
 	(void)state;
 	start("local ok, e = pcall(task.all, { function() task.sleep(3) note('no') end, "
 	      "function() task.sleep(0.01) error({ code = 'x' }) end }) stop() return e.code",
-	      0);
+		0);
 	run_for(2000000);
 	assert_int_equal(seen.returned, 1);
 	assert_string_equal(seen.text, "x");
@@ -317,7 +321,8 @@ static void all_throws_what_one_threw_and_stops_the_others(void **state)
 
 static void cancelling_the_parent_stops_all(void **state)
 {
-	struct task *t = start("task.all{ function() task.sleep(1) note('no') end, function() manual() end }", 0);
+	struct task *t = start(
+		"task.all{ function() task.sleep(1) note('no') end, function() manual() end }", 0);
 
 	(void)state;
 	run_for(10000);
@@ -367,7 +372,7 @@ static void failing_memory_is_a_failed_task(void **state)
 
 		start("local t = {} for i = 1, 20 do t[i] = ('x'):rep(i) .. n end manual() "
 		      "return #table.concat(t)",
-		      0);
+			0);
 		if (manual)
 			op_land(&manual->op);
 		memset(&seen, 0, sizeof seen);

@@ -71,7 +71,8 @@ static void modules_are_found_by_both_spellings(void **state)
 {
 	(void)state;
 	give("one/two.lua", "return { name = 'two' }");
-	runs("assert(require 'one/two' == require 'one.two') assert(require('one.two').name == 'two')");
+	runs("assert(require 'one/two' == require 'one.two') assert(require('one.two').name == "
+	     "'two')");
 }
 
 static void a_cyclic_require_is_an_error_with_the_chain(void **state)
@@ -131,8 +132,8 @@ static void globals_are_strict_and_locked(void **state)
 
 static void dangerous_functions_are_absent(void **state)
 {
-	static const char *const names[] = {"io",   "os",     "debug",	  "load",	   "loadfile", "dofile",
-					    "_G",   "package", "coroutine", "collectgarbage", "print"};
+	static const char *const names[] = {"io", "os", "debug", "load", "loadfile", "dofile", "_G",
+		"package", "coroutine", "collectgarbage", "print"};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
@@ -150,9 +151,10 @@ static void memory_is_capped(void **state)
 
 	(void)state;
 	assert_non_null(small);
-	assert_int_equal(vm_load_text(small, "@t.lua", slice_str("local t = {} for i = 1, 1e7 do t[i] = i end return t"),
-				      error, sizeof error),
-			 ST_NOMEM);
+	assert_int_equal(vm_load_text(small, "@t.lua",
+				 slice_str("local t = {} for i = 1, 1e7 do t[i] = i end return t"),
+				 error, sizeof error),
+		ST_NOMEM);
 	assert_non_null(strstr(error, "not enough memory"));
 	assert_true(vm_memory(small) < 1u << 20);
 	vm_free(small);
@@ -181,7 +183,8 @@ static void a_state_that_finds_no_memory_is_not_made(void **state)
 static void entries_must_be_a_table(void **state)
 {
 	(void)state;
-	assert_int_equal(vm_load_text(vm, "@t.lua", slice_str("return 7"), error, sizeof error), ST_BAD);
+	assert_int_equal(
+		vm_load_text(vm, "@t.lua", slice_str("return 7"), error, sizeof error), ST_BAD);
 	assert_non_null(strstr(error, "must return a table"));
 	give("entries.lua", "return { handle = function() end }");
 	assert_int_equal(vm_load(vm, "entries", error, sizeof error), ST_OK);

@@ -55,12 +55,13 @@ static void refused(const char *text, const char *message)
 /* Encodes, decodes, and compares with a function written in Lua. */
 static void survives(const char *text)
 {
-	static const char same[] = "local function same(a, b)"
-				   "  if math.type(a) ~= math.type(b) or type(a) ~= type(b) then return false end"
-				   "  if type(a) ~= 'table' then return a == b end"
-				   "  for k, v in pairs(a) do if not same(v, b[k]) then return false end end"
-				   "  for k in pairs(b) do if a[k] == nil then return false end end"
-				   "  return true end return same(...)";
+	static const char same[] =
+		"local function same(a, b)"
+		"  if math.type(a) ~= math.type(b) or type(a) ~= type(b) then return false end"
+		"  if type(a) ~= 'table' then return a == b end"
+		"  for k, v in pairs(a) do if not same(v, b[k]) then return false end end"
+		"  for k in pairs(b) do if a[k] == nil then return false end end"
+		"  return true end return same(...)";
 	struct buf out = {0};
 	struct slice in;
 	char error[200];
@@ -115,7 +116,8 @@ static void the_rest_is_refused_with_its_path(void **state)
 	refused("{x = {-1/0}}", "result.x[1] is not a finite number");
 	refused("(function() local t = {} t.a = {t} return t end)()", "result.a[1] contains itself");
 	refused("{s = ('x'):rep(300000)}", "result.s is too large");
-	refused("(function() local t = {} for i = 1, 300 do t[i] = ('x'):rep(1000) end return t end)()",
+	refused("(function() local t = {} for i = 1, 300 do t[i] = ('x'):rep(1000) end return t "
+		"end)()",
 		"result[262] makes it too large");
 }
 
@@ -160,12 +162,12 @@ static void malformed_bytes_are_refused(void **state)
 {
 	(void)state;
 	malformed("x", 1);
-	malformed("T\xff\xff\xff\xff\0\0\0\0", 9);             /* more items than bytes */
-	malformed("T\0\0\0\0\xff\xff\xff\xff", 9);             /* more pairs than bytes */
+	malformed("T\xff\xff\xff\xff\0\0\0\0", 9); /* more items than bytes */
+	malformed("T\0\0\0\0\xff\xff\xff\xff", 9); /* more pairs than bytes */
 	malformed("s\xff\xff\xff\xff", 5);
-	malformed("T\0\0\0\0\0\0\0\1tt\0\0\0\0\0\0", 17);      /* a key that is a boolean */
+	malformed("T\0\0\0\0\0\0\0\1tt\0\0\0\0\0\0", 17);         /* a key that is a boolean */
 	malformed("T\0\0\0\0\0\0\0\2s\0\0\0\1ats\0\0\0\1af", 24); /* the same key twice */
-	malformed("d\x7f\xf0\0\0\0\0\0\0", 9);                 /* infinity */
+	malformed("d\x7f\xf0\0\0\0\0\0\0", 9);                    /* infinity */
 }
 
 static void trailing_bytes_stay_for_the_next_value(void **state)
