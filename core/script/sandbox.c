@@ -320,6 +320,14 @@ static void write_failure(struct buf *out)
 	buf_add_slice(out, buf_slice(&box.saw));
 }
 
+/* Keeps the memory, not what is in it. */
+static void wipe(struct buf *b)
+{
+	if (b->n > 0)
+		explicit_bzero(b->p, b->n);
+	buf_clear(b);
+}
+
 static void begin(void)
 {
 	box.spent = JAIL_FINE;
@@ -361,6 +369,9 @@ void sandbox_call(struct slice frame, struct buf *answer)
 		write_failure(answer);
 	buf_add_u8(answer, (uint8_t)box.log_count);
 	buf_add_slice(answer, buf_slice(&box.log));
+	wipe(&box.out);
+	wipe(&box.saw);
+	wipe(&box.log);
 	sandbox_env_end();
 	arena_restore(box.arena); /* now, so that nothing waits in memory for the next call */
 }

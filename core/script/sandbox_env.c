@@ -473,4 +473,7 @@ void sandbox_env_end(void)
 {
 	json_free(parsed);
 	parsed = NULL;
+	if (scratch.cap > 0)
+		explicit_bzero(scratch.p, scratch.cap);
+	buf_clear(&scratch);
 }
