@@ -4,6 +4,7 @@
 #include <stddef.h>
 
 #include <cmocka.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "base/codec.h"
@@ -141,6 +142,15 @@ static void a_cookie_is_found_once_or_not_at_all(void **state)
 	assert_int_equal(cookie("sid=a\x01", ""), ST_BAD);
 }
 
+/* Microseconds of CPU: what others do on the machine does not count. */
+static int64_t cpu_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
 /* n cookies, then ours. */
 static int64_t time_to_find(size_t n)
 {
@@ -151,11 +161,11 @@ static int64_t time_to_find(size_t n)
 	for (size_t i = 0; i < n; i++)
 		buf_printf(&header, "c%zu=v; ", i);
 	buf_add_str(&header, "sid=abc");
-	for (int i = 0; i < 5; i++) {
-		begun = clock_work_us();
+	for (int i = 0; i < 20; i++) {
+		begun = cpu_us();
 		assert_int_equal(cookie_find(buf_slice(&header), SLICE_LIT("sid"), &value), ST_OK);
-		if (clock_work_us() - begun < best)
-			best = clock_work_us() - begun;
+		if (cpu_us() - begun < best)
+			best = cpu_us() - begun;
 	}
 	buf_free(&header);
 	return best;
@@ -163,10 +173,10 @@ static int64_t time_to_find(size_t n)
 
 static void ten_times_the_cookies_take_ten_times_as_long(void **state)
 {
-	int64_t few = time_to_find(10000), many = time_to_find(100000);
+	int64_t few = time_to_find(1000), many = time_to_find(10000);
 
 	(void)state;
-	assert_true(many <= 15 * (few ? few : 1) + 1000);
+	assert_true(many <= 15 * (few ? few : 1) + 200);
 }
 
 int main(void)
