@@ -8,7 +8,7 @@
 #include <lauxlib.h>
 #include <lua.h>
 
-#define BATCH_MAX 1000
+#define BATCH_MAX 50000 /* a configuration of thousands of people is one batch */
 #define ITEM_PARAMS_MAX 250
 
 /* Upvalues of the functions: the names of an item's fields, at hand without an allocation. */
@@ -361,7 +361,7 @@ static int l_batch(lua_State *L)
 	luaL_checktype(L, 1, LUA_TTABLE);
 	lua_settop(L, 1);
 	n = (lua_Integer)lua_rawlen(L, 1);
-	luaL_argcheck(L, n >= 1 && n <= BATCH_MAX, 1, "1 to 1000 statements");
+	luaL_argcheck(L, n >= 1 && n <= BATCH_MAX, 1, "1 to 50000 statements");
 	for (lua_Integer i = 1; i <= n; i++) {
 		lua_rawgeti(L, 1, i);
 		check_item(L, 2);
