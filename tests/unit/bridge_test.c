@@ -192,8 +192,8 @@ static void malformed_responses_are_a_500_with_the_request_id(void **state)
 		"return { status = 200, headers = { a = 1 } }",
 		"return { status = 200, headers = { a = { 1 } } }",
 		"return { status = 200, headers = { [1] = 'a' } }",
-		"local h = {} for i = 1, 65 do h['x' .. i] = 'y' end return { status = 200, "
-		"headers = h }",
+		("local h = {} for i = 1, 65 do h['x' .. i] = 'y' end "
+		 "return { status = 200, headers = h }"),
 		"error('boom')",
 		"error({})",
 		"local function f() return f() + 1 end return f()",
