@@ -1,6 +1,9 @@
 # Tidelock. `make help` lists the targets.
 
-MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 2) --no-builtin-rules
+ifeq ($(MAKELEVEL),0)
+MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 2)
+endif
+MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := all
@@ -176,6 +179,7 @@ $(B)/bench/bare: tests/bench/bare.c $(B)/release/flags build/deps/$(release_deps
 	$(quiet)$(release_cc) $(release_flags) @build/deps/$(release_deps)/cflags $< $(release_link) @build/deps/$(release_deps)/libs -o $@
 
 bench: $(release_program) $(debug_program) $(static_program) $(B)/bench/bare
+	@scripts/setup bench
 	@B=$(abspath $(B)) TIDELOCK=$(abspath $(release_program)) scripts/suite bench
 
 # ---- Quality -----------------------------------------------------------------------------------------------------------
@@ -206,7 +210,7 @@ test-image: $(B)/image/tidelock-amd64-oci.tar
 	@scripts/suite image
 
 install: $(release_program)
-	install -D -m 0755 $(release_program) $(DESTDIR)$(PREFIX)/bin/tidelock
+	install -D -s -m 0755 $(release_program) $(DESTDIR)$(PREFIX)/bin/tidelock
 	[ ! -f etc/tidelock.lua ] || install -D -m 0644 etc/tidelock.lua $(DESTDIR)$(PREFIX)/share/tidelock/tidelock.lua
 
 clean:
