@@ -7,16 +7,12 @@ local password = require "auth/password"
 local permissions = require "auth/permissions"
 local print_ = require "command/print"
 local refuse = require "command/refuse"
+local reserved = require "kit/reserved"
 local rows = require "store/rows"
 local sessions = require "store/sessions"
 local users = require "store/users"
 
 local user = { usage = "user add|set|password|disable|enable|delete|list|show NAME …", verbs = {} }
-
--- Words of our routes, and of authentik's accounts that are none.
-local NOT_NAMES = { signin = true, signout = true, consent = true, device = true, setup = true, lab = true, static = true,
-	application = true, login = true, api = true, source = true, healthz = true, readyz = true, metrics = true,
-	authentication = true, anonymous = true }
 
 local FIELDS = { "username", "name", "email", "email_verified", "type", "active", "declared", "pk", "uid", "groups",
 	"permissions", "attributes", "created_at", "last_login_at", "password_at" }
@@ -95,7 +91,7 @@ local function check_new_name(name)
 	if #name == 0 or #name > 150 or not utf8.len(name) or name:find("[%z\1-\32\127]") then
 		refuse("a name is 1 to 150 bytes of text without spaces and control characters")
 	end
-	if NOT_NAMES[name:lower()] then
+	if reserved[name:lower()] then
 		refuse('"%s" is a word of our own addresses and cannot be a name', name)
 	end
 	if users.by_name(name) then

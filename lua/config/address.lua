@@ -73,7 +73,35 @@ function address.redirect(text)
 	if url.userinfo then
 		return nil, "a redirect URI has no user name or password"
 	end
+	if url.host and url.host:find("*", 1, true) then
+		return nil, "a redirect URI has no wildcards: it is compared byte by byte, or it is a { regex = … }"
+	end
 	return text
+end
+
+-- Has the expression a "|" that is in no group, so that what follows it would match without the literal beginning?
+local function has_alternatives(regex)
+	local depth, in_class, at = 0, false, 1
+	while at <= #regex do
+		local char = regex:sub(at, at)
+		if char == "\\" then
+			at = at + 1
+		elseif in_class then
+			in_class = char ~= "]"
+		elseif char == "[" then
+			-- A bracket right after the opening one is a member of the class.
+			in_class, at = true, select(2, regex:find("^%^?%]?", at + 1))
+		elseif char == "(" then
+			depth = depth + 1
+		elseif char == ")" then
+			depth = depth - 1
+		end
+		if depth < 0 or (char == "|" and depth == 0 and not in_class) then
+			return true
+		end
+		at = at + 1
+	end
+	return false
 end
 
 -- S18: a pattern must match whole (we anchor it), and scheme, host and port stand in it literally.
@@ -85,6 +113,9 @@ function address.redirect_pattern(text)
 	local literal = body:match("^(https?://[^/]*)/")
 	if not literal then
 		return nil, "the regex must begin with a literal scheme, host and \"/\", like \"https://app\\.example\\.org/\""
+	end
+	if has_alternatives(body) or body:find("\\[QE]") then
+		return nil, "alternatives of the regex must stand in a group after the host, like \"/(a|b)\""
 	end
 	local plain = literal:gsub("\\([.%-:/])", "%1")
 	if literal:gsub("\\[.%-:/]", ""):find("[^%w%-:/]") then

@@ -1,4 +1,5 @@
 -- config/users.lua: user "alice" { … }
+local reserved = require "kit/reserved"
 local types = require "config/types"
 
 local users = { list = "users" }
@@ -20,6 +21,9 @@ users.schema = {
 function users.label(text)
 	if #text > 150 or not utf8.len(text) or text:find("[%c%s]") then
 		return "a user's name has at most 150 characters and no spaces"
+	end
+	if reserved[text:lower()] then
+		return ("\"%s\" is a word of the broker's own addresses and cannot be a name"):format(text)
 	end
 end
 

@@ -237,6 +237,7 @@ local function application_statements(list, item)
 	if item.change == "removed" then
 		if row then
 			list[#list + 1] = applications.update_statement(row.id, { active = false, declared = LEFT })
+			extend(list, grants.end_of_application_statements(row.id, "left the configuration"))
 		end
 		return
 	end

@@ -70,6 +70,19 @@ function grants.end_for_statements(user_id, application_id, reason)
 	}
 end
 
+-- Everything that was given to an application.
+function grants.end_of_application_statements(application_id, reason)
+	local now = time.now()
+	return {
+		{ [[update refresh_lines set ended_at = $2 where ended_at is null and grant_id in
+			(select id from grants where application_id = $1)]], application_id, now },
+		{ "update grants set ended_at = $2, end_reason = $3 where application_id = $1 and ended_at is null",
+			application_id, now, reason },
+		{ [[update codes set expires_at = $2 where application_id = $1 and used_at is null and expires_at > $2]],
+			application_id, now },
+	}
+end
+
 function grants.owner(id)
 	return rows.one("select application_id, user_id, ended_at from grants where id = $1", id)
 end
