@@ -5,11 +5,6 @@
 
 #include <stdarg.h>
 
-struct slice slice_of(const void *p, size_t n)
-{
-	return (struct slice){p, n};
-}
-
 struct slice slice_str(const char *z)
 {
 	return (struct slice){(const unsigned char *)z, z ? strlen(z) : 0};
@@ -38,16 +33,6 @@ bool slice_eq_nocase(struct slice a, struct slice b)
 bool slice_has_prefix(struct slice s, struct slice prefix)
 {
 	return s.n >= prefix.n && slice_eq(slice_sub(s, 0, prefix.n), prefix);
-}
-
-struct slice slice_sub(struct slice s, size_t from, size_t n)
-{
-	if (from > s.n)
-		from = s.n;
-	if (n > s.n - from)
-		n = s.n - from;
-	/* NULL + 0 is undefined in C11, and an empty slice may have no bytes. */
-	return (struct slice){s.p ? s.p + from : NULL, n};
 }
 
 size_t slice_find(struct slice s, unsigned char c)
@@ -192,6 +177,20 @@ bool buf_add_u64(struct buf *b, uint64_t v)
 	for (int i = 0; i < 8; i++)
 		bytes[i] = (unsigned char)(v >> (56 - 8 * i));
 	return buf_add(b, bytes, sizeof(bytes));
+}
+
+bool buf_add_integer(struct buf *b, int64_t v)
+{
+	unsigned char digits[20];
+	size_t at = sizeof(digits);
+	uint64_t rest = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
+
+	do
+		digits[--at] = (unsigned char)('0' + rest % 10);
+	while (rest /= 10);
+	if (v < 0)
+		digits[--at] = '-';
+	return buf_add(b, digits + at, sizeof(digits) - at);
 }
 
 bool buf_printf(struct buf *b, const char *format, ...)

@@ -11,13 +11,26 @@ struct slice {
 
 #define SLICE_LIT(s) ((struct slice){(const unsigned char *)(s), sizeof(s) - 1})
 
-struct slice slice_of(const void *p, size_t n);
+static inline struct slice slice_of(const void *p, size_t n)
+{
+	return (struct slice){(const unsigned char *)p, n};
+}
+
 struct slice slice_str(const char *z); /* of a NUL-terminated string */
 bool slice_eq(struct slice a, struct slice b);
 bool slice_eq_nocase(struct slice a, struct slice b); /* ASCII only */
 bool slice_has_prefix(struct slice s, struct slice prefix);
 /* The part [from, from+n), cut to what exists. */
-struct slice slice_sub(struct slice s, size_t from, size_t n);
+static inline struct slice slice_sub(struct slice s, size_t from, size_t n)
+{
+	if (from > s.n)
+		from = s.n;
+	if (n > s.n - from)
+		n = s.n - from;
+	/* NULL + 0 is undefined in C11, and an empty slice may have no bytes. */
+	return (struct slice){s.p ? s.p + from : NULL, n};
+}
+
 /* Index of the first c, or s.n. */
 size_t slice_find(struct slice s, unsigned char c);
 
@@ -45,6 +58,7 @@ bool buf_add_str(struct buf *b, const char *z);
 bool buf_add_u8(struct buf *b, uint8_t v);
 bool buf_add_u32(struct buf *b, uint32_t v); /* big endian */
 bool buf_add_u64(struct buf *b, uint64_t v);
+bool buf_add_integer(struct buf *b, int64_t v); /* in decimal */
 bool buf_printf(struct buf *b, const char *format, ...) printf_like(2, 3);
 struct slice buf_slice(const struct buf *b);
 /* Drops n bytes from the front. */

@@ -46,7 +46,7 @@ static enum st decode64(struct slice text, const char *alphabet, struct buf *out
 		held += 6;
 		if (held >= 8) {
 			held -= 8;
-			buf_add_u8(out, (uint8_t)(bits >> held));
+			out->p[out->n++] = (uint8_t)(bits >> held); /* there is room: reserved above */
 		}
 	}
 	/* Bits behind the last byte must be zero, or two texts would mean the same bytes. */
@@ -54,13 +54,16 @@ static enum st decode64(struct slice text, const char *alphabet, struct buf *out
 		out->n = start;
 		return ST_BAD;
 	}
-	return added(out);
+	return ST_OK;
 }
 
 static enum st encode64(struct slice bytes, const char *alphabet, bool pad, struct buf *out)
 {
+	unsigned char *to;
+
 	if (bytes.n > SIZE_MAX / 4 || !buf_reserve(out, (bytes.n + 2) / 3 * 4))
 		return ST_NOMEM;
+	to = out->p + out->n;
 	for (size_t i = 0; i < bytes.n; i += 3) {
 		size_t have = bytes.n - i < 3 ? bytes.n - i : 3;
 		uint32_t v = (uint32_t)bytes.p[i] << 16;
@@ -69,14 +72,14 @@ static enum st encode64(struct slice bytes, const char *alphabet, bool pad, stru
 			v |= (uint32_t)bytes.p[i + 1] << 8;
 		if (have > 2)
 			v |= bytes.p[i + 2];
-		for (size_t k = 0; k < 4; k++) {
+		for (unsigned k = 0; k < 4; k++)
 			if (k <= have)
-				buf_add_u8(out, (uint8_t)alphabet[v >> (18 - 6 * k) & 63]);
+				*to++ = (unsigned char)alphabet[v >> (18 - 6 * k) & 63];
 			else if (pad)
-				buf_add_u8(out, '=');
-		}
+				*to++ = '=';
 	}
-	return added(out);
+	out->n = (size_t)(to - out->p);
+	return ST_OK;
 }
 
 enum st base64url_decode(struct slice text, struct buf *out)
@@ -222,9 +225,9 @@ enum st percent_decode(struct slice text, bool plus_is_space, struct buf *out)
 		} else if (c == '+' && plus_is_space) {
 			c = ' ';
 		}
-		buf_add_u8(out, c);
+		out->p[out->n++] = c; /* there is room: reserved above */
 	}
-	return added(out);
+	return ST_OK;
 }
 
 static bool unreserved(unsigned char c)

@@ -241,6 +241,23 @@ static int compare_names(const void *a, const void *b)
 	return order ? order : (x->n > y->n) - (x->n < y->n);
 }
 
+/* Few members, as nearly always, are not worth qsort's own memory. */
+static void sort_names(struct slice *names, size_t count)
+{
+	if (count > 24) {
+		qsort(names, count, sizeof(*names), compare_names);
+		return;
+	}
+	for (size_t i = 1; i < count; i++) {
+		struct slice name = names[i];
+		size_t at = i;
+
+		for (; at > 0 && compare_names(&names[at - 1], &name) > 0; at--)
+			names[at] = names[at - 1];
+		names[at] = name;
+	}
+}
+
 static void new_line(struct encoder *e, unsigned depth)
 {
 	if (!e->indent)
@@ -320,8 +337,8 @@ static void write_object(lua_State *L, struct encoder *e, int index, size_t firs
 {
 	size_t end = e->count;
 
-	if (end - first > 1)
-		qsort(e->names + first, end - first, sizeof(*e->names), compare_names);
+	if (end > first)
+		sort_names(e->names + first, end - first);
 	buf_add_u8(e->out, '{');
 	for (size_t i = first; i < end; i++) {
 		struct slice name = e->names[i]; /* names may move while a member is written */
@@ -366,7 +383,7 @@ static void write_number(lua_State *L, struct encoder *e, int index)
 		/* Others read numbers as doubles (RFC 7493 2.2); so does our own decoder. */
 		if (v > INT64_C(1) << 53 || v < -(INT64_C(1) << 53))
 			luaL_error(L, "json.encode: an integer is beyond 2^53");
-		buf_printf(e->out, "%lld", v);
+		buf_add_integer(e->out, v);
 	} else {
 		st = json_write_number(e->out, lua_tonumber(L, index));
 	}

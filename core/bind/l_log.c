@@ -20,20 +20,6 @@ static bool plain_key(const char *key)
 	return c != key && *c == '\0';
 }
 
-static void add_integer(struct buf *out, lua_Integer n)
-{
-	char digits[24];
-	size_t at = sizeof(digits);
-	lua_Unsigned rest = n < 0 ? 0 - (lua_Unsigned)n : (lua_Unsigned)n;
-
-	do
-		digits[--at] = (char)('0' + rest % 10);
-	while (rest /= 10);
-	if (n < 0)
-		digits[--at] = '-';
-	buf_add(out, digits + at, sizeof(digits) - at);
-}
-
 static void add_value(lua_State *L, int index, struct buf *out)
 {
 	struct slice text;
@@ -48,7 +34,7 @@ static void add_value(lua_State *L, int index, struct buf *out)
 		break;
 	case LUA_TNUMBER:
 		if (lua_isinteger(L, index))
-			add_integer(out, lua_tointeger(L, index));
+			buf_add_integer(out, lua_tointeger(L, index));
 		else
 			buf_printf(out, "%.14g", lua_tonumber(L, index));
 		break;

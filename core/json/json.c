@@ -186,9 +186,12 @@ enum st json_write_string(struct buf *out, struct slice text)
 	for (size_t i = 0; i < text.n; i++) {
 		unsigned char c = text.p[i];
 
-		ascii &= c < 0x80;
-		if (c >= 0x20 && c != '"' && c != '\\' && c != 0x7f)
+		if (c >= 0x20 && c < 0x7f && c != '"' && c != '\\')
 			continue;
+		if (c >= 0x80) {
+			ascii = false;
+			continue;
+		}
 		buf_add_slice(out, slice_sub(text, start, i - start));
 		write_escaped(out, c);
 		start = i + 1;

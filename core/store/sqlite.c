@@ -80,11 +80,12 @@ int sqlite_authorize(void *arg, int action, const char *a, const char *b, const 
 	}
 }
 
+/* Of the end, where statements differ most; whoever finds one compares the whole text. */
 static uint32_t hash_of(struct slice s)
 {
-	uint32_t h = 2166136261u; /* FNV-1a */
+	uint32_t h = 2166136261u ^ (uint32_t)s.n; /* FNV-1a */
 
-	for (size_t i = 0; i < s.n; i++)
+	for (size_t i = s.n > 48 ? s.n - 48 : 0; i < s.n; i++)
 		h = (h ^ s.p[i]) * 16777619u;
 	return h;
 }

@@ -21,7 +21,7 @@ function events.clean(text, most)
 	if not utf8.len(text) then
 		text = text:gsub("[\x80-\xff]", "?")
 	end
-	return (text:gsub("[%z\1-\8\11-\31\127]", "?"))
+	return text:find("%c") and text:gsub("[%z\1-\8\11-\31\127]", "?") or text
 end
 
 local function row_of(event)
