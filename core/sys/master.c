@@ -177,6 +177,8 @@ static void worker_start(struct master *m)
 	log_line(LOG_ERROR, "cannot start the worker: %s", strerror(errno));
 	spawn_kill(m->worker);
 	m->worker = 0;
+	m->loading = false;
+	m->channel.fd = -1;
 	m->restart_at = clock_mono_us() + BACKOFF_MAX_US;
 }
 
@@ -350,7 +352,7 @@ static void worker_failed(struct master *m, const struct message *message)
 	if (!m->was_ready || message->value)
 		finish(m, 1);
 	else
-		spawn_kill(m->worker);
+		kill(m->worker, SIGKILL); /* not reaped here: worker_gone() starts the next one */
 }
 
 static void worker_says(struct master *m)
@@ -539,7 +541,8 @@ static void deadlines(struct master *m)
 	if (m->loading && now >= m->load_deadline) {
 		m->loading = false;
 		log_line(LOG_ERROR, "the worker did not load the configuration in time");
-		kill(m->worker, SIGKILL);
+		if (m->worker > 0)
+			kill(m->worker, SIGKILL);
 	}
 	if (m->draining && now >= m->drain_deadline)
 		finish(m, 0);
