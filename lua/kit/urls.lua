@@ -56,10 +56,20 @@ local function without_port(uri, localhost)
 end
 
 -- Does all of it match the owner's expression? Run where the owner's patterns run (D3): in the jail, with limits; what fails
--- there does not match. That scheme, host and port are literal has been checked with the configuration.
+-- there does not match. That scheme, host and port are literal has been checked with the configuration; what is redirected to
+-- begins with them whatever the expression says ("…org/?.evil.org" makes the slash optional).
 local WHOLE = [[return regex_match(request.uri, "\\A(?:" .. request.pattern .. ")\\z")]]
 
+local function begins_literally(pattern, uri)
+	local literal = pattern:match("^%^?(https?://[^/]*/)")
+	literal = literal and literal:gsub("\\([.%-:/])", "%1")
+	return literal ~= nil and uri:sub(1, #literal) == literal
+end
+
 local function matches(pattern, uri)
+	if not begins_literally(pattern, uri) then
+		return false
+	end
 	local answer = jail.run {
 		kind = "redirect", name = "redirect_uri", chunk = "=redirect_uri", source = WHOLE,
 		given = { request = { uri = uri, pattern = pattern } },

@@ -76,6 +76,16 @@ return {
 			assert(not urls.redirect_allowed(application, uri), uri)
 		end
 	end,
+	["S18: whatever an expression says, scheme, host and port are its literal ones"] = function()
+		for _, regex in ipairs { [[https://app\.example\.org/?.*]], [[https://app\.example\.org/{0,1}.*]], [[^https://app\.example\.org/*.*$]],
+			[[https://app\.example\.org/a|https://.*]] } do
+			local application = { redirect_uris = { { regex = regex } } }
+			assert(urls.redirect_allowed(application, "https://app.example.org/a"), regex)
+			for _, uri in ipairs { "https://app.example.org.evil.org/", "https://app.example.org@evil.org/", "https://evil.org/a" } do
+				assert(not urls.redirect_allowed(application, uri), regex .. " " .. uri)
+			end
+		end
+	end,
 	["S18: any port on literal loopback addresses only"] = function()
 		local application = { redirect_uris = { "http://127.0.0.1/cb", "http://[::1]:9/cb", "http://localhost/cb" } }
 		assert(urls.redirect_allowed(application, "http://127.0.0.1:5123/cb"))
