@@ -2,9 +2,10 @@
 -- list, text, number or boolean is the claim named like the scope; an empty table is an empty list; nil adds nothing.
 local result = {}
 
--- S21: what only the provider says. No script sets these.
+-- S21: what only the provider says. No script sets these. tlk is how our own verifiers tell kinds of tokens apart (S8).
 local reserved = {}
-for name in ("iss aud azp client_id exp iat nbf jti nonce at_hash c_hash s_hash sid cnf act may_act scope events active"):gmatch("%S+") do
+for name in ([[iss aud azp client_id exp iat nbf jti nonce at_hash c_hash s_hash sid cnf act may_act scope events active
+	tlk]]):gmatch("%S+") do
 	reserved[name] = true
 end
 -- S21: these a script may set where the application lists them in script_claims.

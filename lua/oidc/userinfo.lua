@@ -3,7 +3,6 @@ local bearer = require "auth/bearer"
 local claims = require "auth/claims"
 local cors   = require "oidc/cors"
 local reply  = require "kit/reply"
-local users  = require "store/users"
 
 local userinfo = { kind = "bearer", cors = true }
 
@@ -14,7 +13,8 @@ local function answer(req)
 		user = live.user, application = live.application, scopes = live.scopes, login = live.login,
 		session_id = live.grant.session_id, req = req, requested = live.grant.claims_parameter,
 	}
-	out.sub = users.subject(live.user, live.application)
+	-- Core 5.3.2: the very sub of the ID token, which a script may have made (script_claims).
+	out.sub = live.claims.sub
 	return reply.json(out)
 end
 

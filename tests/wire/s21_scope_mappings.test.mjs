@@ -38,7 +38,7 @@ test('results_become_claims_as_the_product_says', async () => {
 });
 
 test('S21_no_script_sets_what_only_the_provider_says', async () => {
-	const broker = await brokerWith({ evil: 'return { iss = "https://evil.example", aud = "other", sub = "root", exp = 9999999999, scope = "everything", jti = "x", acr = "high", fine = true }' });
+	const broker = await brokerWith({ evil: 'return { tlk = "a", iss = "https://evil.example", aud = "other", sub = "root", exp = 9999999999, scope = "everything", jti = "x", acr = "high", fine = true }' });
 	const { id, info, access } = await claims(broker, 'evil');
 	assert.equal(id.iss, broker.issuer('mapped'));
 	assert.equal(id.aud, 'web2');
@@ -47,7 +47,17 @@ test('S21_no_script_sets_what_only_the_provider_says', async () => {
 	assert.notEqual(id.acr, 'high');
 	assert.ok(id.exp < 9999999999 && access.exp < 9999999999);
 	assert.equal(id.fine, true);
+	assert.deepEqual([id.tlk, info.tlk], [undefined, undefined]);
 	assert.ok(JSON.stringify(await broker.events()).includes('claim_dropped'));
+});
+
+test('S21_a_sub_that_an_application_lets_its_scripts_make_is_the_same_everywhere', async () => {
+	secretOf.own = 'own-secret';
+	const broker = await Broker.start({ files: { 'own.lua': 'return { sub = "employee-" .. user.username }' }, objects: `scope_mapping "own" { scope = "own", script = "own.lua" }
+application "own" { client_id = "own", client_secret = "own-secret", redirect_uris = { "https://web.example.org/callback" }, scopes = { "openid", "own" }, script_claims = { "sub" }, consent = "implicit" }` });
+	const got = await obtainTokens(broker, { client_id: 'own', redirect_uri: 'https://web.example.org/callback', scope: 'openid own' });
+	const info = await new Browser(broker).get('/application/o/userinfo/', { headers: { authorization: `Bearer ${got.access_token}` } });
+	assert.deepEqual([claimsOf(got.id_token).sub, claimsOf(got.access_token).sub, info.json.sub], Array(3).fill('employee-alice'));
 });
 
 test('a_failing_script_drops_its_claims_and_leaves_an_event_with_script_and_line', async () => {
