@@ -59,6 +59,12 @@ function settings.complete(given, report)
 	given.connections.per_address = given.connections.per_address or 100
 	given.lab = given.lab or false
 	given.allow_test_sources = given.allow_test_sources or false
+	-- S36: /lab/ shows passwords and runs sign-ins for anyone who reaches it.
+	for _, each in ipairs(given.lab and given.listen or {}) do
+		if each.host ~= "localhost" and each.host ~= "::1" and not each.host:find("^127%.") then
+			report("lab", ("a lab listens on loopback only, not on \"%s\""):format(each.host))
+		end
+	end
 	if given.tls and not (given.tls.certificate and given.tls.key) then
 		report("tls", "tls needs certificate and key")
 	end

@@ -1,6 +1,7 @@
 local address = require "config/address"
 local applications = require "config/applications"
 local nearest = require "config/nearest"
+local settings = require "config/settings"
 local types = require "config/types"
 
 local function refused(given, pattern)
@@ -59,6 +60,18 @@ return {
 		end
 		assert(address.network "10.0.0.0/8" and address.network "::1" and address.network "2001:db8::/32")
 		assert(not address.network "10.0.0.0/33" and not address.network "10.0.0/8" and not address.network "example.org")
+	end,
+	["a lab listens on loopback only (S36)"] = function()
+		local function complaint(...)
+			local list, said = {}, nil
+			for index, text in ipairs { ... } do
+				list[index] = address.listen(text)
+			end
+			settings.complete({ public_url = "https://localhost", lab = true, listen = list }, function(name) said = name end)
+			return said
+		end
+		assert(complaint("https://localhost:1", "http://127.0.0.1:2", "https://[::1]:3") == nil)
+		assert(complaint("https://localhost:1", "https://*:443") == "lab" and complaint "http://192.0.2.1:80" == "lab")
 	end,
 	["lists are lists and texts are clean"] = function()
 		local list = types.list(types.text())
