@@ -104,12 +104,24 @@ function group.verbs.delete(argv, first)
 	return print_.done(options, ('group "%s" deleted'):format(row.name), { name = row.name, deleted = true })
 end
 
+-- What the file declares would be there again after the next change of the file.
+local function not_declared_member(row, person)
+	for _, member in ipairs(groups.members(row)) do
+		if member.id == person.id and member.declared == 1 then
+			refuse('that "%s" is in the group "%s" is declared in the configuration; change it there', person.username, row.name)
+		end
+	end
+end
+
 local function member(verb, statement_of, text)
 	local spec = { usage = "group " .. verb .. " NAME USER", positional = { "NAME", "USER" } }
 	group.verbs[verb] = function(argv, first)
 		local options = args.parse(argv, first, spec)
 		local row = find(options.NAME)
 		local person = users.by_name(options.USER) or refuse('there is no user "%s"', options.USER)
+		if verb == "remove-user" then
+			not_declared_member(row, person)
+		end
 		local ok = rows.batch { statement_of(person.id, row.id), users.directory_statement(),
 			events.statement { kind = "group_changed", user = person, reason = row.name .. " " .. verb .. " by command" } }
 		if not ok then

@@ -61,6 +61,14 @@ function applications.secret_statement(id, keyed, declared)
 		id, keyed, declared or 0, time.now_ms() }
 end
 
+-- The file's. One that is known as the file's already keeps its state.
+function applications.declared_secret_statement(id, keyed)
+	return { [[insert into client_secrets (application_id, keyed, declared, created_at) values ($1, $2, 1, $3)
+		on conflict (application_id, keyed) do update set declared = 1,
+		retired_at = case when client_secrets.declared = 1 then client_secrets.retired_at else null end]],
+		id, keyed, time.now_ms() }
+end
+
 -- All but the newest one end; the count says how many.
 function applications.retire_secrets(id)
 	local results = rows.batch { { [[update client_secrets set retired_at = $2 where application_id = $1

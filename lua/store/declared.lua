@@ -223,12 +223,14 @@ local function application_data(object)
 	return data
 end
 
+-- A secret of the file that a command has retired stays so while the file still names it, whatever else changes there: only
+-- one that comes anew is good.
 local function secret_statements(list, id, object)
-	local given = object.client_secret
-	list[#list + 1] = { [[update client_secrets set retired_at = $2 where application_id = $1 and declared = 1
-		and retired_at is null]], id, time.now() }
-	for _, secret in ipairs(type(given) == "table" and given or { given }) do
-		list[#list + 1] = applications.secret_statement(id, secrets.keyed(secret), IN_FILE)
+	local keyed = object.client_secret and secrets.keyed(object.client_secret)
+	list[#list + 1] = { [[update client_secrets set retired_at = coalesce(retired_at, $2), declared = 0
+		where application_id = $1 and declared = 1 and keyed <> $3]], id, time.now(), keyed or "" }
+	if keyed then
+		list[#list + 1] = applications.declared_secret_statement(id, keyed)
 	end
 end
 

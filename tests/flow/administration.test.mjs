@@ -1,8 +1,9 @@
 // An administrator at the command line, with a running broker and without: users, groups, applications, keys, scripts, events.
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
+import { readFile, writeFile } from 'node:fs/promises';
 import { Broker, eventually } from '../harness/broker.mjs';
-import { Browser, claimsOf, headerOf, obtainTokens } from '../harness/browser.mjs';
+import { Browser, basic, claimsOf, headerOf, obtainTokens, tokenRequest } from '../harness/browser.mjs';
 
 const canSignIn = async (broker, name, password) => {
 	const browser = new Browser(broker);
@@ -24,6 +25,32 @@ test('a_user_made_by_command_signs_in_and_a_disabled_one_does_not', async () => 
 	assert.equal((await broker.command('user', 'delete', 'dave')).status, 0);
 	const again = await broker.command('user', 'add', 'dave', '--password-stdin', { input: 'a fine password\n' });
 	assert.equal(again.status, 1, 'S11: the name of a deleted person is not given again');
+});
+
+test('what_a_command_took_away_does_not_come_back_with_another_change_of_the_file', async () => {
+	const broker = await Broker.start();
+	const error = async (headers) => (await tokenRequest(broker, 'web', { grant_type: 'refresh_token', refresh_token: 'tlr_x' }, headers)).json.error;
+	const fresh = await broker.json('app', 'secret', 'web');
+	assert.deepEqual([await error(), await error(basic('web', fresh.client_secret))], ['invalid_grant', 'invalid_grant']);
+	assert.equal((await broker.command('app', 'secret', 'web', '--retire')).status, 0);
+	const text = await readFile(broker.file, 'utf8');
+	const reload = async (changed) => {
+		await writeFile(broker.file, changed);
+		assert.equal((await broker.overControl('POST', '/reload')).status, 200);
+	};
+	// The secret that leaked stands in the file still, and the file changes elsewhere.
+	await reload(text.replace('"Web application"', '"Web"'));
+	assert.deepEqual([await error(), await error(basic('web', fresh.client_secret))], ['invalid_client', 'invalid_grant']);
+	// Another secret in the file is good; and the first one again when it comes anew.
+	await reload(text.replace('"web-secret"', '"another-secret"'));
+	assert.deepEqual([await error(), await error(basic('web', 'another-secret'))], ['invalid_client', 'invalid_grant']);
+	await reload(text);
+	assert.deepEqual([await error(), await error(basic('web', 'another-secret'))], ['invalid_grant', 'invalid_client']);
+	// What the file says of groups is changed there.
+	const removed = await broker.command('group', 'remove-user', 'staff', 'alice');
+	assert.equal(removed.status, 1);
+	assert.match(removed.err, /declared in the configuration/);
+	assert.deepEqual((await broker.json('user', 'show', 'alice')).groups, ['staff']);
 });
 
 test('commands_work_while_no_broker_runs', async () => {
