@@ -24,7 +24,7 @@ local function refresh_parts(text)
 		return nil
 	end
 	local id, generation, mac = text:match("^tlr_(%w+)%.(%d+)%.([%w_%-]+)$")
-	if not id or #id ~= 26 or #generation > 9 then
+	if not id or #id ~= 26 or #generation > 9 or generation:find("^0%d") then
 		return nil
 	end
 	generation = math.tointeger(tonumber(generation))
