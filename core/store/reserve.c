@@ -13,9 +13,10 @@
 
 #define RESERVE_BYTES (1 << 20)
 #define RETRY_US (30 * 1000000)
+#define RETRY_SPENT_US (3 * 1000000)
 
 static char reserve[PATH_MAX]; /* empty = none */
-static bool present;
+static bool present, spent;
 static int64_t tried; /* clock_work_us */
 
 /* Random bytes, so that a compressing file system keeps the space too. */
@@ -55,7 +56,7 @@ void reserve_open(const char *path)
 	int folder = slash ? (int)(slash - path) + 1 : 0;
 
 	reserve[0] = 0;
-	present = false;
+	present = spent = false;
 	if (!path || strcmp(path, ":memory:") == 0)
 		return;
 	if (snprintf(reserve, sizeof(reserve), "%.*sreserve", folder, path) < (int)sizeof(reserve))
@@ -70,17 +71,27 @@ bool reserve_release(void)
 	tried = clock_work_us();
 	if (unlink(reserve) != 0)
 		return false;
+	spent = true;
 	sqlite_faults_allow(RESERVE_BYTES);
 	log_line(LOG_WARN, "disk full: the reserve is freed for sign-outs and revocations");
 	return true;
 }
 
+bool reserve_is_spent(void)
+{
+	return spent;
+}
+
 void reserve_restore(void)
 {
-	if (present || !reserve[0] || clock_work_us() - tried < RETRY_US)
+	if (present || !reserve[0] || clock_work_us() - tried < (spent ? RETRY_SPENT_US : RETRY_US))
 		return;
 	sqlite_faults_allow(0);
 	make();
-	if (present)
+	if (present) {
+		spent = false;
 		log_line(LOG_INFO, "the disk has room again: the reserve is back");
+	} else if (spent) {
+		sqlite_faults_allow(RESERVE_BYTES); /* it was not taken after all */
+	}
 }

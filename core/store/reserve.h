@@ -8,5 +8,8 @@
 void reserve_open(const char *path);
 /* Frees the space. False when there is none to free. */
 must_check bool reserve_release(void);
-/* Takes the space back when it was freed; tries at most every half minute. Called after a commit that succeeded. */
+/* Was it freed and not yet taken back? Then what is left of it is for the urgent. */
+bool reserve_is_spent(void);
+/* Takes the space back when it was freed; tries every few seconds. Called after a commit that succeeded, and before one while
+ * the reserve is spent. */
 void reserve_restore(void);

@@ -198,9 +198,20 @@ static void commit_each(struct chain *c)
 	}
 }
 
+/* What was freed for sign-outs and revocations is not for others to fill. */
+static void hold_back(struct chain *c)
+{
+	if (!reserve_is_spent())
+		return;
+	reserve_restore();
+	if (reserve_is_spent())
+		keep_urgent(c);
+}
+
 /* Stores every batch of c and answers it. Each turn of the loop answers at least one, or frees the reserve. */
 static void commit_group(struct chain *c)
 {
+	hold_back(c);
 	while (c->n) {
 		struct store_request *culprit;
 		enum st st = try_group(c, &culprit);

@@ -151,7 +151,7 @@ test('a_real_disk_that_is_full_refuses_writes_and_lets_people_leave', { skip: pr
 		assert.equal((await info()).status, 401, 'and be locked out');
 		await run('rm', [filler]);
 		await eventually(async () => (await refresh(broker, got.refresh_token)).json.error === 'invalid_grant');
-		const bob = await eventually(() => obtainTokens(broker, offline, { username: 'bob', password: 'builder-bob' }));
+		const bob = await eventually(() => obtainTokens(broker, offline, { username: 'bob', password: 'builder-bob' }), 10);
 		assert.equal((await refresh(broker, bob.refresh_token)).status, 200);
 		await eventually(async () => (await broker.events('--kind', 'disk_full')).length > 0);
 		await broker.stop();
