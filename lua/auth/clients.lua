@@ -12,7 +12,7 @@ local clients = {}
 -- would see late; liveness of tokens and codes is asked of the rows themselves (S4).
 local AGE = 5
 local MOST = 1000
-local cache, cached = {}, 0
+local cache, cached, changes = {}, 0, 0
 
 -- The part of a form's schema that client authentication reads.
 clients.FORM = {
@@ -23,7 +23,7 @@ clients.FORM = {
 }
 
 function clients.changed()
-	cache, cached = {}, 0
+	cache, cached, changes = {}, 0, changes + 1
 end
 
 -- The application: its settings with id, slug, client_id, active. Borrowed by everybody: never changed.
@@ -43,13 +43,16 @@ local function application_of(row)
 	return application
 end
 
-local function remember(key, row)
+-- What was read while something changed is used but not kept: it may be of before.
+local function remember(key, row, before)
 	if cached >= MOST then
-		clients.changed()
+		cache, cached = {}, 0
 	end
 	local entry = { until_ = time.mono() + AGE, application = row and row.active and application_of(row) or nil,
 		secrets = row and row.secrets or {} }
-	cache[key], cached = entry, cached + 1
+	if before == changes then
+		cache[key], cached = entry, cached + 1
+	end
 	return entry
 end
 
@@ -60,7 +63,8 @@ local function entry_of(kind, value, read)
 	local key = kind .. value
 	local entry = cache[key]
 	if not entry or entry.until_ < time.mono() then
-		entry = remember(key, read(value))
+		local before = changes
+		entry = remember(key, read(value), before)
 	end
 	return entry
 end

@@ -14,6 +14,9 @@ local KNOWN = { RS256 = true, ES256 = true, ES384 = true, ES512 = true }
 -- Relying parties keep the key set this long at most; a next key signs no earlier than that.
 keys.PUBLISHED_FIRST = 600
 
+-- Another node's rotation is seen at the latest after this long (D4); keys sign long after they were published.
+local AGE = 30
+
 local loaded, loaded_at, opened, jwks_text, jwks_until
 
 local function forget()
@@ -22,7 +25,7 @@ end
 forget()
 
 local function load()
-	if not loaded then
+	if not loaded or time.mono() - loaded_at > AGE then
 		local by_kid, by_alg = {}, {}
 		for _, row in ipairs(store.list()) do
 			by_kid[row.kid] = row
@@ -129,12 +132,12 @@ function keys.by_kid(kid)
 	end
 end
 
--- The key set as text (RFC 7517), made again when a retired key's time is up.
+-- The key set as text (RFC 7517), made again now and then, and when a retired key's time is up.
 function keys.jwks()
 	if jwks_text and time.now() < jwks_until then
 		return jwks_text
 	end
-	local list, earliest = json.array {}, math.huge
+	local list, earliest = json.array {}, time.now() + AGE
 	for _, row in ipairs(store.list()) do
 		if published(row) then
 			local jwk = key.jwk(handle_of(row))

@@ -9,6 +9,7 @@ local database = require "store/database"
 local declared = require "store/declared"
 local err = require "kit/err"
 local events = require "store/events"
+local key_rows = require "store/keys"
 local keys = require "auth/keys"
 local mapping = require "mapping/scopes"
 local password_check = require "auth/password"
@@ -510,6 +511,28 @@ local cases = {
 		assert(keys.retire(old) and not keys.jwks():find(old, 1, true))
 		assert(tokens.live(token) == nil)
 		assert(not keys.retire(now .. "x"))
+	end,
+	["D4: another node's rotation, retirement and applications are seen soon, and an application read during a change is not kept"] = function()
+		local _, before = keys.signing "RS256"
+		local next_kid = json.decode(keys.jwks()).keys
+		assert(clients.find "web".name == "web")
+		for _, jwk in ipairs(next_kid) do
+			next_kid = jwk.alg == "RS256" and jwk.kid ~= before and jwk.kid or next_kid
+		end
+		-- What the other node writes, without a word to us.
+		assert(rows.batch(key_rows.rotate_statements("RS256", next_kid, time.now() - 1)))
+		assert(rows.batch { { "update applications set data = $1 where slug = 'other'", '{"name":"renamed","scopes":[]}' } })
+		sys.debug { advance = 31 }
+		local _, now = keys.signing "RS256"
+		assert(now == next_kid and now ~= before)
+		assert(not keys.jwks():find(before, 1, true) and clients.find "other".name == "renamed")
+		-- A reader that began before the change and ends after it.
+		clients.changed()
+		task.all { function() return clients.find "other" end, function()
+			rows.batch { { "update applications set data = $1 where slug = 'other'", '{"name":"again","scopes":[]}' } }
+			clients.changed()
+		end }
+		assert(clients.find "other".name == "again")
 	end,
 	["events carry the request's id and the person's name"] = function()
 		sign_in("ann", request { id = "the-request" })
