@@ -61,6 +61,8 @@ static enum st encode64(struct slice bytes, const char *alphabet, bool pad, stru
 {
 	unsigned char *to;
 
+	if (bytes.n == 0)
+		return ST_OK; /* out may have no memory yet to point into */
 	if (bytes.n > SIZE_MAX / 4 || !buf_reserve(out, (bytes.n + 2) / 3 * 4))
 		return ST_NOMEM;
 	to = out->p + out->n;
