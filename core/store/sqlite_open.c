@@ -159,7 +159,8 @@ static void explain(
 					   : strerror(errno));
 	if (st == ST_CORRUPT)
 		snprintf(error, error_size,
-			"%s is damaged (%s). It is kept as it is. To go on, put a good copy of it in its place "
+			"%s is damaged (%s). It is kept as it is. To go on, put a good copy of it "
+			"in its place "
 			"and take the files -wal and -shm beside it away",
 			path, reason);
 	else if (st == ST_BUSY)
