@@ -18,11 +18,13 @@ local KNOWN_FOR = 90 * 86400
 local STRANGER = { free = 5, cap = 300 }
 local ADDRESS = { free = 20, cap = 300 }
 local KNOWN = { free = 10, cap = 60 }
--- How long one address waits for its own hash before it is told that we are busy.
-local PATIENCE = 5
+-- How long one address waits for its own turn before it is told that we are busy, and how many of it may wait.
+local PATIENCE = 10
+local QUEUE = 64
 
 local slowest = 0
-local hashing = {}
+-- By address: those whose turn it is (the first) or will be.
+local turns = {}
 
 local function settings()
 	local wanted = conf.settings().password or {}
@@ -38,18 +40,36 @@ local function dummy()
 	return ("$argon2id$v=19$m=%d,t=%d,p=1$%s$%s"):format(cost.memory_kib, cost.passes, text(16), text(32))
 end
 
--- Runs at most one hash of an address at a time, so that one guesser cannot fill the queue. nil, "busy" after waiting.
-local function verify(address, text, encoded)
-	local patience = time.mono() + PATIENCE
-	while hashing[address] do
+-- Runs fn when it is the address's turn: one check of an address at a time, in the order they came, so that one guesser
+-- cannot fill the hash queue and sign-ins that come together do not count as guesses of each other. nil, "busy" when too
+-- many wait or for too long.
+local function in_turn(address, fn)
+	local line = turns[address] or {}
+	if #line >= QUEUE then
+		return nil, "busy"
+	end
+	local me, patience = {}, time.mono() + PATIENCE
+	line[#line + 1], turns[address] = me, line
+	-- Also when the task is cancelled because the client left.
+	local _ <close> = setmetatable({}, { __close = function()
+		for index, each in ipairs(line) do
+			if each == me then table.remove(line, index) end
+		end
+		if #line == 0 then turns[address] = nil end
+	end })
+	while line[1] ~= me do
 		if time.mono() > patience then
 			return nil, "busy"
 		end
-		task.sleep(0.01)
+		-- Who stands further back looks less often.
+		local place = 2
+		while line[place] ~= me do place = place + 1 end
+		task.sleep(0.002 * place)
 	end
-	hashing[address] = true
-	-- Freed as well when the task is cancelled because the client left.
-	local _ <close> = setmetatable({}, { __close = function() hashing[address] = nil end })
+	return fn()
+end
+
+local function verify(text, encoded)
 	local began = time.mono()
 	local ok, code = password.verify(text, encoded)
 	-- Sinks slowly again, so that one slow moment does not slow all that follows.
@@ -119,7 +139,7 @@ local function attempt(req, username, text)
 	local user, encoded = users.with_password(username)
 	-- Lengths that no password here has are still hashed, so that they take their time.
 	local possible = #text > 0 and #text <= LONGEST and not text:find("\0", 1, true)
-	local ok, code = verify(req.peer or "", possible and text or "-", user and encoded or dummy())
+	local ok, code = verify(possible and text or "-", user and encoded or dummy())
 	if ok == nil then
 		return nil, code or "busy"
 	end
@@ -142,7 +162,9 @@ function password_check.sign_in(req, username, text)
 	if not utf8.len(username) or username:find("\0", 1, true) then
 		username = ""
 	end
-	local user, reason, seconds, meant = attempt(req, username, text)
+	local user, reason, seconds, meant = in_turn(req.peer or "", function()
+		return attempt(req, username, text)
+	end)
 	if user then
 		return user
 	end
@@ -199,15 +221,15 @@ function password_check.forgive(username)
 	throttle.clear(throttle.key("account", username:lower()))
 end
 
--- how: { by = "command" or the person, req }. All sessions end, the one that asks too: sign the person in again.
+-- how: { by = who did it, in words that name nobody; req }. All sessions end, the one that asks too: sign the person in
+-- again.
 function password_check.set(user_id, text, how)
 	how = how or {}
 	local encoded, code = password_check.hash(text)
 	if not encoded then
 		return nil, code
 	end
-	local by = type(how.by) == "table" and how.by.username or how.by
-	local statements = password_check.statements(user_id, encoded, { req = how.req, reason = by and "by " .. by })
+	local statements = password_check.statements(user_id, encoded, { req = how.req, reason = how.by and "by " .. how.by })
 	local user = users.by_id(user_id)
 	if user then
 		statements[#statements + 1] = throttle.clear_statement(throttle.key("account", user.username:lower()))
@@ -226,7 +248,7 @@ function password_check.change(req, response, current, old, new)
 	if not user then
 		return nil, reason, seconds
 	end
-	local ok, code = password_check.set(user.id, new, { by = user, req = req })
+	local ok, code = password_check.set(user.id, new, { by = "the person", req = req })
 	if not ok then
 		return nil, code
 	end

@@ -77,3 +77,14 @@ test('S30_an_unknown_name_is_answered_like_a_known_one', async () => {
 	const events = await broker.events();
 	assert.ok(!JSON.stringify(events).includes('nobody-of-this-name'), 'what was typed as a name is not kept');
 });
+
+test('S30_people_behind_one_address_who_sign_in_together_are_not_taken_for_guesses', async () => {
+	const broker = await Broker.start();
+	const signIn = async () => {
+		const browser = new Browser(broker);
+		const at = await browser.signIn((await browser.open('/signin')).page);
+		return at.page?.status;
+	};
+	const answers = await Promise.all(Array.from({ length: 40 }, signIn));
+	assert.deepEqual([...new Set(answers)], [200]);
+});
