@@ -28,9 +28,22 @@ local function copy(value)
 	return out
 end
 
+-- Where in a value a text stands that JSON cannot carry: its path, or nil.
+local function not_text(value, path)
+	if type(value) == "string" then return not utf8.len(value) and path or nil end
+	if type(value) ~= "table" then return nil end
+	for key, item in pairs(value) do
+		if type(key) == "string" and not utf8.len(key) then return path .. "'s names" end
+		local found = not_text(item, path .. "." .. tostring(key))
+		if found then return found end
+	end
+end
+
 -- The claims that one mapping of `scope` adds, or nil and why the result means nothing.
 function result.claims(scope, value)
 	if value == nil then return {} end
+	local bad = not_text(value, "result")
+	if bad then return nil, bad .. " is not UTF-8 text" end
 	if type(value) ~= "table" or result.is_list(value) then return { [scope] = copy(value) } end
 	for key in pairs(value) do
 		if type(key) ~= "string" then

@@ -61,15 +61,18 @@ application "own" { client_id = "own", client_secret = "own-secret", redirect_ur
 });
 
 test('a_failing_script_drops_its_claims_and_leaves_an_event_with_script_and_line', async () => {
-	const broker = await brokerWith({ broken: 'local x = nil\nreturn x.name', fine: 'return "yes"' });
-	const { id } = await claims(broker, 'broken fine');
-	assert.equal(id.broken, undefined);
+	const broker = await brokerWith({ broken: 'local x = nil\nreturn x.name', fine: 'return "yes"',
+		bytes: 'return { list = { "good", "\\xff\\xfe" } }', names: 'return { ["\\xff"] = true }' });
+	const { id } = await claims(broker, 'broken fine bytes names');
+	assert.deepEqual([id.broken, id.list], [undefined, undefined]);
 	assert.equal(id.fine, 'yes');
 	assert.equal(id.name, 'Alice Liddell');
 	const failures = (await broker.events()).filter((event) => event.kind === 'script_failed');
-	assert.ok(failures.length >= 1);
-	assert.match(failures[0].reason, /broken\.lua:2/);
-	assert.match(failures[0].reason, /alice/);
+	const reason = (name) => failures.find((event) => event.reason.includes(`${name}.lua`)).reason;
+	assert.match(reason('broken'), /broken\.lua:2/);
+	assert.match(reason('broken'), /alice/);
+	assert.match(reason('bytes'), /result\.list\.2 is not UTF-8 text/);
+	assert.match(reason('names'), /not UTF-8 text/);
 	assert.ok(!JSON.stringify(failures).includes('secret'));
 });
 
