@@ -142,6 +142,12 @@ end
 function types.data(value)
 	local function copy(item, depth)
 		local t = type(item)
+		if t == "string" and not utf8.len(item) then
+			return nil, "has a text that is not UTF-8"
+		end
+		if t == "number" and (item ~= item or item == math.huge or item == -math.huge) then
+			return nil, "has a number that is not finite"
+		end
 		if t == "string" or t == "number" or t == "boolean" then
 			return item
 		end
@@ -151,10 +157,14 @@ function types.data(value)
 		if depth > 8 then
 			return nil, "is more than 8 levels deep"
 		end
-		local out = {}
+		local out, size = {}, 0
+		for _ in pairs(item) do
+			size = size + 1
+		end
 		for key, each in pairs(item) do
-			if type(key) ~= "string" and math.type(key) ~= "integer" then
-				return nil, "has a key that is neither text nor whole number"
+			local listed = math.type(key) == "integer" and key >= 1 and key <= size and #item == size
+			if not listed and (type(key) ~= "string" or #item > 0 or not utf8.len(key)) then
+				return nil, "has a table that is neither a list without holes nor one of names and values"
 			end
 			local kept, why = copy(each, depth + 1)
 			if kept == nil then

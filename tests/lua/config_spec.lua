@@ -79,6 +79,9 @@ return {
 		assert(not list { "a", x = 1 } and not list "a" and not list { 1 })
 		assert(not types.text()("a\nb") and not types.text()("\xff") and not types.text()(""))
 		assert(types.duration(1, 100000)("1h30m") == 5400)
-		assert(types.data { a = { 1, true, "x" } } and not types.data { f = tostring })
+		assert(types.data { a = { 1, true, "x" }, b = {} } and not types.data { f = tostring })
+		for _, bad in ipairs { { "\xff" }, { a = { ["\xff"] = 1 } }, { 1, x = 2 }, { [3] = 1 }, { 1, nil, 3 }, { a = { nil, 2 } }, { [-1] = 2, 5 }, { 0 / 0 }, { a = math.huge } } do
+			assert(not types.data(bad), "no JSON can say it")
+		end
 	end,
 }
