@@ -56,8 +56,3 @@ bool asset_get(const char *name, struct slice *text)
 	*text = assets[at].text;
 	return true;
 }
-
-const char *asset_name(size_t i)
-{
-	return i < count ? assets[i].name : NULL;
-}

@@ -9,5 +9,3 @@
 void asset_set(const char *name, const void *data, size_t n);
 /* The text of one file ("auth/session.lua"). Borrowed. False when there is none. */
 bool asset_get(const char *name, struct slice *text);
-/* The i-th name in order, NULL behind the last. */
-const char *asset_name(size_t i);

@@ -26,16 +26,6 @@ const char *log_level_name(enum log_level level)
 	return level_names[level];
 }
 
-bool log_level_named(struct slice name, enum log_level *level)
-{
-	for (size_t i = 0; i < ARRAY_LEN(level_names); i++)
-		if (slice_eq(name, slice_str(level_names[i]))) {
-			*level = (enum log_level)i;
-			return true;
-		}
-	return false;
-}
-
 void log_set_level(enum log_level level)
 {
 	atomic_store(&lowest, (int)level);

@@ -17,4 +17,3 @@ void log_quote(struct buf *out, struct slice value);
 void log_slice(enum log_level level, struct slice text);
 void log_flush(void); /* by the loop at the end of each turn; records of LOG_WARN and above flush themselves */
 const char *log_level_name(enum log_level level); /* "debug", "info", "warn", "error" */
-bool log_level_named(struct slice name, enum log_level *level);

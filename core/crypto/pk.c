@@ -67,11 +67,6 @@ const char *pk_curve(enum pk_alg alg)
 	return algs[alg].curve;
 }
 
-size_t pk_curve_bytes(enum pk_alg alg)
-{
-	return algs[alg].coordinate;
-}
-
 bool pk_alg_is_slow(enum pk_alg alg)
 {
 	return algs[alg].curve != NULL;

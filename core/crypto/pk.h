@@ -21,7 +21,6 @@ enum {
 enum pk_alg pk_alg_of(struct slice name);
 const char *pk_alg_name(enum pk_alg alg); /* "" for PK_ALG_NONE */
 const char *pk_curve(enum pk_alg alg);    /* "P-256", …; NULL for RSA */
-size_t pk_curve_bytes(enum pk_alg alg);   /* of one coordinate; 0 for RSA */
 bool pk_alg_is_slow(enum pk_alg alg); /* verification takes over a millisecond: belongs on the pool */
 
 /* A new private key: RS256 (2048 bits), ES256, ES384, ES512. Takes up to a second for RSA. */
