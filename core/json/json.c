@@ -177,6 +177,10 @@ static void write_escaped(struct buf *out, unsigned char c)
 	}
 }
 
+/* What of a string is not copied as it is: 1 is escaped, 2 is no ASCII. */
+static const unsigned char special[256] = {
+	[0 ... 0x1f] = 1, ['"'] = 1, ['\\'] = 1, [0x7f] = 1, [0x80 ... 0xff] = 2};
+
 enum st json_write_string(struct buf *out, struct slice text)
 {
 	size_t start = 0, original = out->n;
@@ -186,9 +190,9 @@ enum st json_write_string(struct buf *out, struct slice text)
 	for (size_t i = 0; i < text.n; i++) {
 		unsigned char c = text.p[i];
 
-		if (c >= 0x20 && c < 0x7f && c != '"' && c != '\\')
+		if (!special[c])
 			continue;
-		if (c >= 0x80) {
+		if (special[c] == 2) {
 			ascii = false;
 			continue;
 		}

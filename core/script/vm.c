@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "loop/loop.h"
 #include "script/modules.h"
+#include "script/heap.h"
 #include "script/task.h"
 
 #include <lauxlib.h>
@@ -16,6 +17,7 @@
 struct vm {
 	lua_State *L;                /* owns */
 	lua_State *volatile running; /* borrows; the coroutine that runs now */
+	struct heap heap;
 	size_t used, max;
 	bool refuse_again; /* Lua tries a failed allocation a second time after collecting: fail that too */
 	bool retired, freeing, ticking;
@@ -42,7 +44,7 @@ static void *vm_alloc(void *ud, void *p, size_t old, size_t size)
 	if (!p)
 		old = 0; /* then it is the kind of object */
 	if (size == 0) {
-		free(p);
+		(void)heap_resize(&vm->heap, p, old, 0);
 		vm->used -= old;
 		return NULL;
 	}
@@ -58,9 +60,11 @@ static void *vm_alloc(void *ud, void *p, size_t old, size_t size)
 		if (size - old > vm->max - vm->used)
 			return NULL;
 	}
-	q = realloc(p, size);
+	q = heap_resize(&vm->heap, p, old, size);
+	if (!q && size > old)
+		return NULL;
 	if (!q)
-		return size <= old ? p : NULL; /* Lua expects shrinking to work */
+		q = p; /* Lua expects shrinking to work */
 	vm->used += size - old;
 	return q;
 }
@@ -230,6 +234,7 @@ static void close_vm(struct vm *vm)
 	if (vm->L)
 		lua_close(vm->L);
 	assert(vm->used == 0);
+	heap_close(&vm->heap);
 	free(vm->lua_dir);
 	free(vm);
 }
@@ -256,7 +261,7 @@ struct vm *vm_new(const char *lua_dir, size_t memory_max, void (*open)(lua_State
 	lua_atpanic(vm->L, vm_panic);
 	*(void **)lua_getextraspace(vm->L) = NULL; /* new threads start with a copy: no task */
 	/* Nearly all that a request makes is garbage when it ends; what stays, stays long. */
-	lua_gc(vm->L, LUA_GCGEN, 20, 100);
+	lua_gc(vm->L, LUA_GCGEN, 40, 100);
 	if (vm_call(vm, vm_setup, &o, error, error_size) != ST_OK)
 		goto failed;
 	return vm;
