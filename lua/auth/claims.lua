@@ -11,16 +11,17 @@ local users   = require "store/users"
 local claims = {}
 
 local function report(context, failures, dropped)
-	local function event(kind, reason)
+	local function event(kind, reason, person)
 		events.add {
 			kind = kind, user = context.user, application = context.application, session = context.session_id,
-			req = context.req, reason = reason,
+			req = context.req, reason = reason, person = person,
 		}
 	end
 	for _, failure in ipairs(failures) do
 		local saw = #failure.saw > 0 and "; it saw " .. table.concat(failure.saw, ", ") or ""
-		event("script_failed", ("scope mapping %s (%s:%s): %s%s; it was given %s"):format(failure.mapping,
-			failure.script or "built-in", failure.line or "?", failure.message or failure.kind, saw, failure.given))
+		-- The message too may be made of the person's values.
+		event("script_failed", ("scope mapping %s (%s:%s): %s"):format(failure.mapping, failure.script, failure.line or "?",
+			failure.kind), ("%s%s; it was given %s"):format(failure.message or failure.kind, saw, failure.given))
 	end
 	for _, drop in ipairs(dropped) do
 		event("claim_dropped", ("scope mapping %s (%s) may not set %s"):format(drop.mapping, drop.script or "built-in", drop.claim))

@@ -1,5 +1,6 @@
 -- auth/events.lua: what goes into the audit log (S31), with the request id that pages and errors show. Never a secret, and
--- never what somebody typed where a name was asked: people type passwords there.
+-- never what somebody typed where a name was asked: people type passwords there. What is about a person stands in `person`,
+-- which erasure empties: the name when nothing else is given; a reason names nobody.
 local rows = require "store/rows"
 local store = require "store/events"
 
@@ -29,7 +30,7 @@ local function row_of(event)
 	return {
 		kind = event.kind, user_id = id_of(event.user), application_id = id_of(event.application),
 		session_id = id_of(event.session), request_id = req.id, address = req.peer,
-		person = event.person or type(event.user) == "table" and event.user.username or nil,
+		person = events.clean(event.person, 2000) or type(event.user) == "table" and event.user.username or nil,
 		reason = events.clean(event.reason, 1000), data = event.data,
 	}
 end

@@ -29,8 +29,10 @@ local function listed(options)
 	for _, row in ipairs(list) do
 		last = row.id
 		row.at = print_.time(row.at)
-		row.user = row.user or row.person
-		row.person = nil
+		if row.person and row.user and row.person ~= row.user then
+			row.reason = row.reason .. ": " .. row.person
+		end
+		row.user, row.person = row.user or row.person, nil
 	end
 	return list, last
 end

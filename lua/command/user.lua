@@ -1,5 +1,6 @@
 -- command/user.lua: tidelock user.
 local args = require "command/args"
+local audit = require "store/events"
 local events = require "auth/events"
 local grants = require "store/grants"
 local groups = require "store/groups"
@@ -196,9 +197,8 @@ function user.verbs.delete(argv, first)
 	local row = find(options.NAME)
 	not_declared(row)
 	local statements = users.delete_statements(row)
-	statements[#statements + 1] = events.statement {
-		kind = "user_changed", user = row.id, person = row.username, reason = "deleted by command",
-	}
+	statements[#statements + 1] = audit.erase_statement(row)
+	statements[#statements + 1] = events.statement { kind = "user_changed", user = row.id, reason = "deleted by command" }
 	rows.batch(statements)
 	return print_.done(options, ('user "%s" deleted'):format(row.username), { username = row.username, deleted = true })
 end

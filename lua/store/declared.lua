@@ -177,12 +177,14 @@ local function new_user(list, item, mark, encode)
 		type = object.type, active = object.active, attributes = object.attributes, password = encode and encode(),
 		password_file = mark, declared = IN_FILE, uid = object.uid,
 	}
+	item.id = id
 	extend(list, more)
 	membership_statements(list, id, object)
 end
 
 local function user_statements(list, item, cost)
 	local row = rows.one("select id, password_file, declared from users where username = $1", item.name)
+	item.id = row and row.id
 	if item.change == "removed" then
 		if row then
 			list[#list + 1] = users.update_statement(row.id, { active = false })
@@ -266,8 +268,10 @@ local function note(list, item)
 			on conflict (kind, name) do update set digest = excluded.digest, at = excluded.at]],
 			item.kind, item.name, item.digest, time.now() }
 	end
+	local person = item.kind == "user" and item.name or nil
 	list[#list + 1] = events.insert_statement {
-		kind = "configuration_changed", reason = ("%s %s %s"):format(item.kind, item.name, item.change),
+		kind = "configuration_changed", user_id = person and item.id, person = person,
+		reason = person and "user " .. item.change or ("%s %s %s"):format(item.kind, item.name, item.change),
 	}
 end
 

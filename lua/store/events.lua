@@ -39,6 +39,12 @@ function events.insert_statement(event)
 		event.merge_key)
 end
 
+-- Erasure (S31): what is known of a person leaves the log; what happened, and when, stays.
+function events.erase_statement(user)
+	return { "update events set person = null, address = null, merge_key = null where user_id = $1 or person = $2",
+		user.id, user.username }
+end
+
 -- Newest first; with `after` (an id) those later than it, oldest first.
 function events.list(filter)
 	local limit = filter.limit or 100

@@ -2,8 +2,8 @@
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
-import { Broker, eventually } from '../harness/broker.mjs';
-import { Browser, basic, claimsOf, headerOf, obtainTokens, tokenRequest } from '../harness/browser.mjs';
+import { Broker, eventually, program } from '../harness/broker.mjs';
+import { Browser, basic, claimsOf, headerOf, obtainTokens, secretOf, tokenRequest } from '../harness/browser.mjs';
 
 const canSignIn = async (broker, name, password) => {
 	const browser = new Browser(broker);
@@ -22,7 +22,8 @@ test('a_user_made_by_command_signs_in_and_a_disabled_one_does_not', async () => 
 	assert.ok(!(await canSignIn(broker, 'dave', 'a fine password')));
 	assert.equal((await broker.command('user', 'enable', 'dave')).status, 0);
 	assert.ok(await canSignIn(broker, 'dave', 'a fine password'));
-	assert.equal((await broker.command('user', 'delete', 'dave')).status, 0);
+	const gone = await broker.command('user', 'delete', 'dave');
+	assert.equal(gone.status, 0, gone.err);
 	const again = await broker.command('user', 'add', 'dave', '--password-stdin', { input: 'a fine password\n' });
 	assert.equal(again.status, 1, 'S11: the name of a deleted person is not given again');
 });
@@ -129,6 +130,32 @@ scope_mapping "broken" { scope = "broken", script = "broken.lua" }`;
 	assert.match(broken.out + broken.err, /part = nil/);
 });
 
+test('S31_the_events_of_a_deleted_person_name_nobody', async () => {
+	const objects = `scope_mapping "telling" { scope = "telling", script = "telling.lua" }
+application "telling" { client_id = "telling", client_secret = "telling-secret", redirect_uris = { "https://web.example.org/callback" }, scopes = { "openid", "telling" }, consent = "implicit" }`;
+	const user = 'user "frank" { name = "Frank Furter", email = "frank@example.org", password = "a fine password" }';
+	const files = { 'telling.lua': 'local street = user.email\nerror("no badge for " .. user.name)' };
+	const broker = await Broker.start({ objects: `${objects}\n${user}`, files });
+	assert.ok(!(await canSignIn(broker, 'frank', 'not this one')));
+	await broker.advance(301);
+	secretOf.telling = 'telling-secret';
+	await obtainTokens(broker, { client_id: 'telling', redirect_uri: 'https://web.example.org/callback', scope: 'openid telling' }, { username: 'frank', password: 'a fine password' });
+	await broker.command('group', 'add-user', 'staff', 'frank');
+	const failed = await eventually(async () => (await broker.events('--kind', 'script_failed'))[0]);
+	assert.equal(failed.user, 'frank');
+	assert.match(failed.reason, /telling\.lua:2.*no badge for Frank Furter.*it saw user.name/);
+	await broker.configure({ objects });
+	assert.equal((await broker.overControl('POST', '/reload')).status, 200);
+	const before = await broker.events();
+	assert.equal((await broker.command('user', 'delete', 'frank')).status, 0);
+	const after = await broker.events();
+	assert.equal(after.length, before.length + 1, 'what happened stays');
+	assert.doesNotMatch(JSON.stringify(after), /frank/i);
+	assert.match(JSON.stringify(after), /telling\.lua:2/);
+	for (const event of after.filter((one) => before.some((old) => old.id === one.id && old.user === 'frank'))) assert.equal(event.address, undefined, event.kind);
+	assert.equal((await broker.command('user', 'add', 'frank')).status, 1, 'S11: the name is a tombstone');
+});
+
 test('a_script_is_tried_as_the_file_stands_before_it_goes_live', async () => {
 	const objects = 'scope_mapping "colour" { scope = "colour", script = "colour.lua" }';
 	const broker = await Broker.start({ objects, files: { 'colour.lua': 'return "red"' } });
@@ -152,6 +179,41 @@ test('check_says_what_a_reload_would_change_and_errors_with_file_and_line', asyn
 	broker.signal('SIGHUP');
 	await eventually(() => /reload refused/.test(broker.log), 5);
 	assert.ok(await canSignIn(broker, 'alice', 'wonderland'));
+});
+
+test('check_without_a_broker_changes_nothing_and_other_commands_see_what_the_file_declares', async () => {
+	const broker = await Broker.start();
+	await broker.stop();
+	assert.match((await broker.command('check')).out, /changes nothing/);
+	await broker.configure({ objects: 'user "zoe" {}' });
+	for (let n = 0; n < 2; n++) assert.match((await broker.command('check')).out, /user zoe is added/);
+	assert.equal((await broker.command('user', 'show', 'zoe')).status, 0);
+	assert.match((await broker.command('check')).out, /changes nothing/);
+});
+
+test('events_are_followed_before_a_broker_runs_and_over_its_restarts', async () => {
+	const broker = await Broker.start();
+	await broker.stop();
+	const { spawn } = await import('node:child_process');
+	const follower = spawn(program, ['events', '--follow'], { env: { ...process.env, TIDELOCK_CONFIG: broker.file } });
+	try {
+		let seen = '', ended = false;
+		follower.stdout.on('data', (chunk) => { seen += chunk; });
+		follower.stderr.on('data', (chunk) => { seen += chunk; });
+		follower.on('exit', () => { ended = true; });
+		await eventually(() => /configuration_changed/.test(seen));
+		await new Promise((r) => setTimeout(r, 2500)); // it has asked again meanwhile
+		await broker.serve();
+		assert.ok(!(await canSignIn(broker, 'alice', 'not this one')));
+		await eventually(() => /sign_in_failed.*alice/.test(seen));
+		await broker.stop();
+		await broker.serve();
+		assert.ok(!(await canSignIn(broker, 'bob', 'not this one')));
+		await eventually(() => /sign_in_failed.*bob/.test(seen)).catch((error) => assert.fail(`${error}: ${seen}`));
+		assert.ok(!ended);
+	} finally {
+		follower.kill();
+	}
 });
 
 test('wrong_usage_is_2_and_a_refusal_1', async () => {
