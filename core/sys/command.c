@@ -349,9 +349,10 @@ static int print_answer(struct slice text, struct arguments *a, bool *again)
 
 /* ---- commands ----------------------------------------------------------------------------------------------------- */
 
-/* Does it once, by whoever can. */
+/* Does it once, by whoever can. What goes on (`again`) goes on by a broker alone: without one nothing happens that could be
+ * told, and the data folder's lock is the next broker's. ST_MORE: there is none at the moment. */
 static enum st carry_out(const struct arguments *a, const struct config *config,
-	const struct slice *input, struct buf *json)
+	const struct slice *input, bool again, struct buf *json)
 {
 	struct buf body = {0};
 	char error[512] = "out of memory";
@@ -365,7 +366,8 @@ static enum st carry_out(const struct arguments *a, const struct config *config,
 		if (fd >= 0) {
 			st = ask_broker(fd, buf_slice(&body), json);
 		} else if (errno == ENOENT || errno == ECONNREFUSED || errno == ENOTDIR) {
-			st = local_command(&a->options, config, buf_slice(&body), json);
+			st = again ? ST_MORE
+				   : local_command(&a->options, config, buf_slice(&body), json);
 		} else {
 			fprintf(stderr, "tidelock: %s/control.sock: %s\n", config->data,
 				strerror(errno));
@@ -379,15 +381,18 @@ static enum st carry_out(const struct arguments *a, const struct config *config,
 static int run(struct arguments *a, const struct config *config, const struct slice *input)
 {
 	int status = EXIT_REFUSED;
-	bool again;
+	bool again = false;
 
 	do {
 		struct buf json = {0};
-		again = false;
-		if (carry_out(a, config, input, &json))
-			status = EXIT_REFUSED;
-		else
-			status = print_answer(buf_slice(&json), a, &again);
+		enum st st = carry_out(a, config, input, again, &json);
+
+		if (st == ST_MORE) {
+			sleep(1);
+		} else {
+			again = false;
+			status = st ? EXIT_REFUSED : print_answer(buf_slice(&json), a, &again);
+		}
 		buf_wipe(&json);
 	} while (again);
 	return status;
