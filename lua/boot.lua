@@ -45,13 +45,15 @@ function boot.start(config, mode)
 	if not ok then return nil, why end
 	-- Commands apply the file themselves: `check` tells what would change.
 	if not serving then return {} end
+	-- What can fail comes before the database is made equal to the file: a refused reload changes nothing (D13).
+	local tls = needs_certificate(conf.settings()) and keys.tls(config) or nil
 	ok, why = declared.apply(config)
 	if not ok then return nil, why end
 	keys.ensure()
 	gate.open(conf.settings())
 	strict_transport = conf.settings().tls and "max-age=31536000" or nil
 	if conf.settings().lab then open_lab(config) end
-	return { tls = needs_certificate(conf.settings()) and keys.tls(config) or nil }
+	return { tls = tls }
 end
 
 -- Asks of the control socket: the command line, whether we are ready, and in debug builds the tests.
