@@ -1,4 +1,5 @@
 /* l_jail.c: the Lua table `jail`: runs and compiles the owner's scripts. */
+#include "base/codec.h"
 #include "bind/bind.h"
 #include "script/jail.h"
 #include "script/task.h"
@@ -8,6 +9,8 @@
 #include <lua.h>
 
 #define CHUNK_MAX 120
+#define CHUNK_TAIL 100
+#define CHUNK_LONGEST 8192
 #define SOURCE_MAX (200u << 10)
 
 struct request {
@@ -26,9 +29,24 @@ static bool read_text(struct slice *in, struct slice *text)
 	return read_u32(in, &n) && read_bytes(in, n, text);
 }
 
+/* What a script says goes into events, terminals and JSON: bytes that are no UTF-8 become question marks. */
+static void push_text(lua_State *L, struct slice text)
+{
+	luaL_Buffer b;
+
+	if (utf8_valid(text)) {
+		lua_pushlstring(L, (const char *)text.p, text.n);
+		return;
+	}
+	luaL_buffinitsize(L, &b, text.n);
+	for (size_t i = 0; i < text.n; i++)
+		luaL_addchar(&b, text.p[i] < 0x80 ? (char)text.p[i] : '?');
+	luaL_pushresult(&b);
+}
+
 static void set_text(lua_State *L, const char *name, struct slice text)
 {
-	lua_pushlstring(L, (const char *)text.p, text.n);
+	push_text(L, text);
 	lua_setfield(L, -2, name);
 }
 
@@ -103,7 +121,7 @@ static int push_thrown(lua_State *L, const struct jail_answer *a)
 	for (int i = 1; i <= count; i++) {
 		if (!read_text(&in, &text))
 			return push_nonsense(L);
-		lua_pushlstring(L, (const char *)text.p, text.n);
+		push_text(L, text);
 		lua_rawseti(L, -2, i);
 	}
 	lua_setfield(L, -2, "saw");
@@ -181,13 +199,19 @@ static uint32_t limit_field(lua_State *L, const char *name, uint32_t most)
 	return n < 1 ? 1 : n > most ? most : (uint32_t)n;
 }
 
-/* "=mappings/groups.lua": cut to what a message can show. */
+/* "=mappings/groups.lua"; of a long one the end: that is what a message can show. */
 static struct slice chunk_field(lua_State *L)
 {
-	struct slice chunk = text_field(L, "chunk", CHUNK_MAX);
+	struct slice chunk = text_field(L, "chunk", CHUNK_LONGEST);
 
 	if (chunk.n < 2 || (chunk.p[0] != '=' && chunk.p[0] != '@') || slice_find(chunk, 0) != chunk.n)
 		luaL_error(L, "field 'chunk' must begin with '='");
+	if (chunk.n <= CHUNK_MAX)
+		return chunk;
+	lua_pushlstring(L, "=...", 4);
+	lua_pushlstring(L, (const char *)chunk.p + chunk.n - CHUNK_TAIL, CHUNK_TAIL);
+	lua_concat(L, 2);
+	chunk.p = (const unsigned char *)lua_tolstring(L, -1, &chunk.n);
 	return chunk;
 }
 

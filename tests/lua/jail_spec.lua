@@ -98,6 +98,16 @@ return {
 		assert(jail.compile { name = "t", chunk = "=t.lua", source = "return 1" } == true)
 	end,
 
+	["what scripts say is text, whatever bytes they say"] = function()
+		local answer, why = jail.run { chunk = "=t.lua", source = [[log.info("\xfe\xff") local x = "\xff" error("\xff bad " .. x)]] }
+		assert(not answer and why.message == "? bad ?" and why.log[1].text == "??" and utf8.len(table.concat(why.saw)))
+	end,
+	["a long path is shown by its end"] = function()
+		local path = ("d/"):rep(200) .. "last.lua"
+		local answer, why = jail.run { chunk = "=" .. path, source = "local x = nil\nreturn x.y" }
+		assert(not answer and why.line == 2 and why.message:find("^attempt to index"))
+		assert(jail.compile { name = "t", chunk = "=" .. path, source = "return 1" } == true)
+	end,
 	["binary chunks are refused"] = function()
 		failure("syntax", "\27Lua\x54\0\x19\x93\r\n\x1a\n")
 	end,
