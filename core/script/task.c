@@ -9,6 +9,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "loop/loop.h"
+#include "script/guard.h"
 #include "script/vm.h"
 
 #include <lauxlib.h>
@@ -23,6 +24,7 @@ struct task {
 	int ref;
 	enum task_state state;
 	bool detached;
+	bool unguarded;     /* a start may take in a large configuration at one go */
 	bool cancel_wanted; /* cancelled while it ran */
 	bool later;         /* stands in the loop's deferred work */
 	bool landed;        /* WAIT, but its op is finished: the deferred work resumes it */
@@ -186,7 +188,10 @@ static void task_run(struct task *t)
 		count_add(COUNT_OPS, -1);
 	}
 	vm_set_running(t->vm, co);
+	if (!t->unguarded)
+		guard_enter(co);
 	status = lua_resume(co, NULL, nargs, &results);
+	guard_leave(co);
 	vm_set_running(t->vm, NULL);
 	if (done)
 		done->free(done);
@@ -328,6 +333,7 @@ enum st task_start(struct vm *vm, const char *entry, int64_t deadline_us,
 	if (!t)
 		return ST_NOMEM;
 	t->nargs = -1;
+	t->unguarded = !strcmp(entry, "start");
 	snprintf(t->entry, sizeof t->entry, "%s", entry);
 	if (vm_call(vm, open_coroutine_protected, t, unused, sizeof unused) != ST_OK) {
 		task_end(t, true);

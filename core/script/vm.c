@@ -4,8 +4,8 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "loop/loop.h"
-#include "script/modules.h"
 #include "script/heap.h"
+#include "script/modules.h"
 #include "script/task.h"
 
 #include <lauxlib.h>
@@ -15,8 +15,8 @@
 #define SPARE_MAX 16
 
 struct vm {
-	lua_State *L;                /* owns */
-	lua_State *volatile running; /* borrows; the coroutine that runs now */
+	lua_State *L;       /* owns */
+	lua_State *running; /* borrows; the coroutine that runs now */
 	struct heap heap;
 	size_t used, max;
 	bool refuse_again; /* Lua tries a failed allocation a second time after collecting: fail that too */
@@ -414,21 +414,6 @@ void vm_free(struct vm *vm)
 	vm->retired = vm->freeing = true;
 	task_cancel_all(vm);
 	close_vm(vm);
-}
-
-static void interrupted(lua_State *L, lua_Debug *ar)
-{
-	(void)ar;
-	lua_sethook(L, NULL, 0, 0);
-	luaL_error(L, "interrupted: ran too long without waiting");
-}
-
-void vm_interrupt(struct vm *vm)
-{
-	lua_State *co = vm->running;
-
-	if (co)
-		lua_sethook(co, interrupted, LUA_MASKCALL | LUA_MASKRET | LUA_MASKCOUNT, 1);
 }
 
 /* ---- Small answers --------------------------------------------------------------------------------------------------- */

@@ -34,8 +34,6 @@ size_t vm_memory(const struct vm *vm);
 unsigned vm_generation(const struct vm *vm);
 bool vm_retired(const struct vm *vm);
 const char *vm_lua_dir(const struct vm *vm); /* NULL = assets */
-/* Makes the coroutine that runs now raise "interrupted" at its next instruction. Safe in a signal handler. */
-void vm_interrupt(struct vm *vm);
 
 /* Whether the entry "tick" runs now; bind/ keeps it. */
 bool vm_ticking(const struct vm *vm);

@@ -12,6 +12,7 @@
 #include "http/server.h"
 #include "loop/loop.h"
 #include "net/tls.h"
+#include "script/guard.h"
 #include "script/jail.h"
 #include "script/vm.h"
 #include "sys/assets.h"
@@ -411,6 +412,10 @@ static void tick(struct timer *t)
 static enum st give_up(const char *data, const struct identity *id, bool unsealed, char *error)
 {
 	seal_limits(FILES_MAX);
+	if (guard_open()) { /* the seal allows no timer */
+		snprintf(error, ERROR_SIZE, "no timer: %s", strerror(errno));
+		return ST_IO;
+	}
 	if (privileges_drop(id)) {
 		snprintf(error, ERROR_SIZE, "cannot become user %u: %s", (unsigned)id->uid,
 			strerror(errno));

@@ -11,6 +11,7 @@
 #include "bind/bind.h"
 #include "loop/loop.h"
 #include "loop/op.h"
+#include "script/guard.h"
 #include "script/task.h"
 #include "script/vm.h"
 
@@ -388,13 +389,19 @@ static void failing_memory_is_a_failed_task(void **state)
 #endif
 }
 
-static void a_runaway_can_be_interrupted(void **state)
+static void a_runaway_fails_with_a_traceback_and_the_next_task_runs(void **state)
 {
 	(void)state;
-	(void)start("return 1", 0);
-	vm_interrupt(vm); /* nothing runs: nothing happens */
-	start("return 2", 0);
+	assert_int_equal(guard_open(), ST_OK);
+	start("local function forever() while true do n = 1 end end forever()", 0);
+	assert_int_equal(seen.failed, 1);
+	assert_non_null(strstr(seen.text, "interrupted"));
+	assert_non_null(strstr(seen.text, "forever"));
+	memset(&seen, 0, sizeof seen);
+	start("local caught = pcall(function() while true do end end) return caught and 1 or 2", 0);
 	assert_int_equal(seen.number, 2);
+	start("for i = 1, 1e6 do end return 3", 0); /* the coroutine is used again without the hook */
+	assert_int_equal(seen.number, 3);
 }
 
 int main(void)
@@ -418,7 +425,7 @@ int main(void)
 		ONE(spawned_tasks_run_after_the_spawner_waits),
 		ONE(a_retired_state_closes_with_its_last_task),
 		ONE(failing_memory_is_a_failed_task),
-		ONE(a_runaway_can_be_interrupted),
+		ONE(a_runaway_fails_with_a_traceback_and_the_next_task_runs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
