@@ -45,15 +45,16 @@ function claims.of(context)
 	return evaluate(context, users.view(context.user), context.scopes)
 end
 
--- Claims by the granted scopes, and beside them those of scopes that only the claims parameter reaches for.
+-- Claims by the granted scopes, and beside them those of scopes that only the claims parameter reaches for. What the
+-- application has lost since is not made for it any more (S20).
 local function both(context)
-	local view = users.view(context.user)
-	local made, extra = evaluate(context, view, context.scopes), {}
+	local view, still = users.view(context.user), context.application.scopes
+	local made, extra = evaluate(context, view, scope.intersect(context.scopes, still)), {}
 	local requested = context.requested
 	if requested then
 		local further = {}
 		for _, name in ipairs(requested.scopes or {}) do
-			if not scope.has(context.scopes, name) then further[#further + 1] = name end
+			if scope.has(still, name) and not scope.has(context.scopes, name) then further[#further + 1] = name end
 		end
 		if #further > 0 then extra = evaluate(context, view, further) end
 	end

@@ -2,7 +2,7 @@
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { Broker } from '../harness/broker.mjs';
-import { Browser, claimsOf, obtainTokens } from '../harness/browser.mjs';
+import { Browser, claimsOf, obtainTokens, secretOf } from '../harness/browser.mjs';
 
 const path = '/application/o/userinfo/';
 const bearer = (token) => ({ headers: { authorization: `Bearer ${token}` } });
@@ -70,4 +70,18 @@ test('S20_the_claims_parameter_selects_among_configured_claims', async () => {
 	assert.equal(claimsOf(got.id_token).name, undefined);
 	const other = JSON.stringify({ id_token: { sub: { value: 'somebody else' } } });
 	await assert.rejects(obtainTokens(broker, { claims: other }), /token request|not sent/);
+});
+
+test('S20_claims_of_scopes_that_the_application_has_lost_are_not_given_any_more', async () => {
+	const broker = await Broker.start();
+	const redirect_uri = 'https://app.example.org/cb';
+	const made = await broker.json('app', 'add', 'app', '--client-id', 'app', '--redirect-uri', redirect_uri, '--consent', 'implicit', '--scope', 'openid', '--scope', 'profile', '--scope', 'email');
+	secretOf.app = made.client_secret;
+	const claims = JSON.stringify({ userinfo: { email: null } });
+	const got = await obtainTokens(broker, { client_id: 'app', redirect_uri, scope: 'openid profile', claims });
+	const names = async () => Object.keys((await new Browser(broker).get(path, bearer(got.access_token))).json);
+	const before = await names();
+	assert.ok(before.includes('name') && before.includes('email'));
+	assert.equal((await broker.command('app', 'set', 'app', '--scope', 'openid')).status, 0);
+	assert.deepEqual(await names(), ['sub']);
 });
