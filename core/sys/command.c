@@ -31,18 +31,18 @@ void command_usage(FILE *to)
 	      "\n"
 	      "  serve                            run the broker (--unsealed, --lua DIR for "
 	      "development)\n"
-	      "  check                            validate the configuration and its scripts\n"
+	      "  check                            validate it all; tell what a reload changes\n"
 	      "  user    add|set|password|disable|enable|delete|list|show NAME …\n"
 	      "  group   add|set|delete|add-user|remove-user|list|show NAME …\n"
 	      "  app     add|set|delete|list|show|secret NAME …\n"
 	      "  key     list|rotate|retire       signing keys\n"
-	      "  try     scope NAME --user U --app A\n"
+	      "  try     scope NAME --user U [--app A]\n"
 	      "                                   run one script; print result, cost and log\n"
 	      "  events  [--follow] [--user U]    the audit log\n"
 	      "  version                          this program and the libraries inside\n"
 	      "\n"
 	      "The configuration is FILE, else $TIDELOCK_CONFIG, else /etc/tidelock.lua. Commands "
-	      "work while the broker runs.\n",
+	      "work while the broker runs;\nthose that print records take --json.\n",
 		to);
 }
 

@@ -225,6 +225,21 @@ test('wrong_usage_is_2_and_a_refusal_1', async () => {
 	assert.equal((await broker.command('version')).status, 0);
 });
 
+test('help_names_what_there_is_and_nothing_else', async () => {
+	const broker = await Broker.start();
+	const { out } = await broker.command('help');
+	const listed = [...out.matchAll(/^  ([a-z]+) +((?:[a-z-]+\|)+[a-z-]+|scope) /gm)];
+	assert.deepEqual(listed.map((match) => match[1]), ['user', 'group', 'app', 'key', 'try']);
+	for (const [, command, words] of listed) {
+		for (const word of words.split('|')) {
+			const answer = await broker.command(command, word, '--no-such-option');
+			assert.match(answer.err, new RegExp(`unknown option.*\\nusage: tidelock ${command} ${word}`), `${command} ${word}`);
+		}
+		const { err } = await broker.command(command);
+		assert.ok(err.includes(`tidelock ${command} ${words}`), err);
+	}
+});
+
 test('events_carry_the_request_id_that_the_person_saw', async () => {
 	const broker = await Broker.start();
 	const browser = new Browser(broker);
