@@ -470,9 +470,13 @@ static void reap(struct master *m)
 
 static void drain(struct master *m)
 {
-	if (m->draining || !m->worker || m->loading) {
+	if (m->draining || !m->worker || (m->loading && !m->reloading)) {
 		finish(m, m->draining ? 1 : 0); /* asked twice, or nothing to finish */
 		return;
+	}
+	if (m->run.pid) { /* a reload that the worker knows nothing of yet */
+		config_abandon(&m->run);
+		reload_end(m, "the broker stops");
 	}
 	log_line(LOG_INFO, "stopping");
 	m->draining = true;

@@ -182,6 +182,10 @@ static void serve(struct loading *l, struct tls_config *tls)
 	struct vm *old = worker.vm;
 	bool wants_tls = false;
 
+	if (worker.draining) { /* no new listeners now */
+		load_failed(ST_CLOSED, "the broker stops");
+		return;
+	}
 	for (unsigned i = 0; i < l->fd_count; i++)
 		wants_tls |= (l->flags[i] & LISTENER_TLS) != 0;
 	if (wants_tls && !tls) {

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import net from 'node:net';
 import { Broker, eventually } from '../harness/broker.mjs';
+import { Browser } from '../harness/browser.mjs';
 
 test('SIGTERM answers what was asked, closes idle connections and exits 0', async () => {
 	const broker = await Broker.start({ atRest: false });
@@ -24,6 +25,21 @@ test('SIGTERM answers what was asked, closes idle connections and exits 0', asyn
 	assert.ok(performance.now() - started < 11_000);
 	idle.destroy();
 	slow.destroy();
+});
+
+test('SIGTERM in the middle of a reload answers what was asked too', async () => {
+	const broker = await Broker.start({ atRest: false, files: { 'm.lua': 'return 1' } });
+	const browser = new Browser(broker);
+	const page = await browser.get('/signin');
+	// Enough for the worker to be at it for a while: each new password is hashed.
+	await broker.configure({ objects: Array.from({ length: 40 }, (_, i) => `user "u${i}" { password = "pass-word-${i}" }`).join('\n') });
+	const answering = browser.submit(page, { username: 'alice', password: 'wrong' }, 'signin');
+	await eventually(async () => (await broker.debug({ counters: true })).tasks >= 2);
+	broker.signal('SIGHUP');
+	await new Promise((resolve) => setTimeout(resolve, 60));
+	broker.signal('SIGTERM');
+	assert.equal((await answering).page.status, 403);
+	assert.deepEqual(await broker.exited, { code: 0, signal: null });
 });
 
 test('commands without a broker take the lock; with one they ask it', async () => {
