@@ -260,7 +260,10 @@ struct vm *vm_new(const char *lua_dir, size_t memory_max, void (*open)(lua_State
 		goto failed;
 	lua_atpanic(vm->L, vm_panic);
 	*(void **)lua_getextraspace(vm->L) = NULL; /* new threads start with a copy: no task */
-	/* Nearly all that a request makes is garbage when it ends; what stays, stays long. */
+	/* Nearly all that a request makes is garbage when it ends; what stays, stays long. The generational collector is the
+	 * younger one and had faults in early 5.4: on 5.4.7 the specifications and the wire tests passed with Lua's own
+	 * assertions and API checks, the address sanitizer, and a collection of the young at each 64th allocation, and memory
+	 * stood still over 50,000 requests. Were it ever to collect too late, the cap of vm_alloc makes Lua collect all. */
 	lua_gc(vm->L, LUA_GCGEN, 40, 100);
 	if (vm_call(vm, vm_setup, &o, error, error_size) != ST_OK)
 		goto failed;
