@@ -1,6 +1,7 @@
 -- command/user.lua: tidelock user.
 local args = require "command/args"
 local audit = require "store/events"
+local encoded_hash = require "kit/encoded_hash"
 local events = require "auth/events"
 local grants = require "store/grants"
 local groups = require "store/groups"
@@ -53,10 +54,8 @@ end
 local function encoded_password(options, body, row)
 	if options["password-hash"] then
 		local encoded = options["password-hash"]
-		if not encoded:find("^%$argon2id%$") and not encoded:find("^pbkdf2_sha256%$") then
-			refuse("the hash must be $argon2id$… or pbkdf2_sha256$…")
-		end
-		return encoded
+		local fine, why = encoded_hash(encoded)
+		return fine and encoded or refuse(why)
 	end
 	if not options["password-stdin"] then
 		return nil
@@ -177,7 +176,7 @@ local function switch(verb, active)
 	user.verbs[verb] = function(argv, first)
 		local options = args.parse(argv, first, spec)
 		local row = find(options.NAME)
-		local statements = { users.update_statement(row.id, { active = active }),
+		local statements = { users.update_statement(row.id, { active = active }), users.switch_statement(row.id, active),
 			events.statement { kind = "user_changed", user = row, reason = verb .. "d by command" } }
 		if not active then
 			for _, list in ipairs { grants.end_for_statements(row.id, nil, "disabled"),

@@ -1,4 +1,5 @@
 -- config/users.lua: user "alice" { … }
+local encoded_hash = require "kit/encoded_hash"
 local reserved = require "kit/reserved"
 local types = require "config/types"
 
@@ -39,8 +40,11 @@ function users.complete(user, report)
 	if user.password and user.password_hash then
 		report("password_hash", "password and password_hash exclude each other")
 	end
-	if user.password_hash and not user.password_hash:find("^%$argon2id%$") and not user.password_hash:find("^pbkdf2_sha256%$") then
-		report("password_hash", "password_hash is neither argon2id nor Django's pbkdf2_sha256")
+	if user.password_hash then
+		local fine, why = encoded_hash(user.password_hash)
+		if not fine then
+			report("password_hash", why)
+		end
 	end
 	if user.password and #user.password < 4 then
 		report("password", "password is shorter than 4 characters")

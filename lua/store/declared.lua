@@ -183,7 +183,7 @@ local function new_user(list, item, mark, encode)
 end
 
 local function user_statements(list, item, cost)
-	local row = rows.one("select id, password_file, declared from users where username = $1", item.name)
+	local row = rows.one("select id, password_file, switched_off from users where username = $1", item.name)
 	item.id = row and row.id
 	if item.change == "removed" then
 		if row then
@@ -200,7 +200,8 @@ local function user_statements(list, item, cost)
 	end
 	list[#list + 1] = users.update_statement(row.id, {
 		name = object.name or "", email = object.email or "", email_verified = object.email_verified or false,
-		type = object.type or "internal", attributes = object.attributes or {}, active = object.active ~= false,
+		type = object.type or "internal", attributes = object.attributes or {},
+		active = object.active ~= false and row.switched_off == 0,
 	})
 	list[#list + 1] = rows.statement(nil, "update users set declared = $2, password_file = $3 where id = $1",
 		row.id, IN_FILE, mark)

@@ -163,6 +163,11 @@ function users.insert_statements(user)
 	}, id
 end
 
+-- Remembers that a command switched the person off, or on again.
+function users.switch_statement(id, active)
+	return { "update users set switched_off = $2 where id = $1", id, active and 0 or 1 }
+end
+
 -- fields: name, email, email_verified, type, attributes, active.
 function users.update_statement(id, fields)
 	return rows.statement({ rows = 1 }, [[update users set name = coalesce($2, name), email = coalesce($3, email),

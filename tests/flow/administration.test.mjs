@@ -1,6 +1,7 @@
 // An administrator at the command line, with a running broker and without: users, groups, applications, keys, scripts, events.
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
+import { pbkdf2Sync } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { Broker, eventually, program } from '../harness/broker.mjs';
 import { Browser, basic, claimsOf, headerOf, obtainTokens, secretOf, tokenRequest } from '../harness/browser.mjs';
@@ -257,4 +258,30 @@ test('events_carry_the_request_id_that_the_person_saw', async () => {
 	const everything = JSON.stringify(await broker.events()) + broker.log;
 	for (const secret of ['not this one', 'wonderland', 'web-secret', tokens.code, tokens.access_token, tokens.refresh_token]) assert.ok(!everything.includes(secret));
 	assert.equal(claimsOf(tokens.id_token).aud, 'web');
+});
+
+test('who_was_disabled_by_command_stays_so_when_the_file_changes', async () => {
+	const objects = (name) => `user "zoe" { name = "${name}", password = "a zoo of words" }`;
+	const broker = await Broker.start({ objects: objects('Zoe') });
+	assert.equal((await broker.command('user', 'disable', 'zoe')).status, 0);
+	await broker.configure({ objects: objects('Zoe Zebra') });
+	broker.signal('SIGHUP');
+	await eventually(async () => (await broker.json('user', 'show', 'zoe')).name === 'Zoe Zebra', 5);
+	assert.ok(!(await canSignIn(broker, 'zoe', 'a zoo of words')));
+	assert.equal((await broker.command('user', 'enable', 'zoe')).status, 0);
+	assert.ok(await canSignIn(broker, 'zoe', 'a zoo of words'));
+});
+
+test('a_hash_of_django_moves_over_and_one_that_nobody_could_use_is_refused', async () => {
+	const broker = await Broker.start();
+	const salt = 'seasalt12345';
+	const hash = pbkdf2Sync('from the old place', salt, 26000, 32, 'sha256').toString('base64');
+	const encoded = `pbkdf2_sha256$26000$${salt}$${hash}`;
+	assert.equal((await broker.command('user', 'add', 'dj', '--password-hash', encoded)).status, 0);
+	assert.ok(await canSignIn(broker, 'dj', 'from the old place'));
+	assert.ok(await canSignIn(broker, 'dj', 'from the old place'), 'and again, now that it is hashed as the setting says');
+	for (const useless of ['pbkdf2_sha256$x', `pbkdf2_sha256$99999999$${salt}$${hash}`, '$argon2id$v=19$m=9999999,t=1,p=1$c2FsdHNhbHQ$aGFzaGhhc2g', 'plain']) {
+		const refused = await broker.command('user', 'add', 'useless', '--password-hash', useless);
+		assert.equal(refused.status, 1, useless);
+	}
 });

@@ -14,6 +14,7 @@ create table users (
 	email_verified integer not null default 0,
 	type text not null default 'internal',
 	active integer not null default 1,
+	switched_off integer not null default 0, -- by command: the file does not switch on again
 	attributes text not null default '{}',
 	password text,
 	password_at bigint,
