@@ -46,6 +46,8 @@ static int memory_take(uint8_t **memory, size_t n)
 
 	if (p == MAP_FAILED)
 		return ARGON2_MEMORY_ALLOCATION_ERROR;
+	/* Small pages cost a twentieth of the hash: a fault each, and more of them than the processor remembers. */
+	(void)madvise(p, n, MADV_HUGEPAGE);
 	*memory = p;
 	return ARGON2_OK;
 }

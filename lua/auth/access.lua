@@ -24,8 +24,9 @@ local AUTHORIZATION = { groups = true, roles = true, entitlements = true }
 
 local function merge_claims(into, claims, application, only)
 	for name, value in pairs(claims or {}) do
-		local mine = BY_LEAVE[name] and scope.has(application.script_claims or {}, name)
-		if not RESERVED[name] and (not BY_LEAVE[name] or mine) and (not only or only[name] or mine) then
+		if BY_LEAVE[name] then
+			if scope.has(application.script_claims or {}, name) then into[name] = value end
+		elseif not RESERVED[name] and (not only or only[name]) then
 			into[name] = value
 		end
 	end
@@ -47,13 +48,14 @@ local function sign(alg, typ, payload)
 	return assert(jws.sign(handle, { typ = typ, kid = kid }, json.encode(payload), alg))
 end
 
--- What both tokens say.
+-- What both tokens say, with places for what each adds.
 local function common(given, now, lifetime)
 	local application, login = given.application, given.login
 	return {
 		iss = clients.issuer(application), sub = users.subject(given.user, application), iat = now, exp = now + lifetime,
 		auth_time = login and login.at, acr = login and (login.acr or ACR),
 		amr = login and login.amr and #login.amr > 0 and login.amr or nil, sid = given.sid,
+		azp = application.client_id, aud = nil, jti = nil, client_id = nil, scope = nil, tlk = nil,
 	}
 end
 
@@ -69,9 +71,9 @@ local function access_payload(given, now, lifetime)
 	local application = given.application
 	local payload = common(given, now, lifetime)
 	local compatible = application.access_token_typ == "JWT"
-	payload.aud, payload.client_id, payload.azp = audience(application), application.client_id, application.client_id
+	payload.aud, payload.client_id = audience(application), application.client_id
 	payload.jti = given.grant_id .. hex.encode(crypto.random(8))
-	payload.scope, payload.tlk = scope.join(given.scopes), "a"
+	payload.scope, payload.tlk = given.scope, "a"
 	return merge_claims(payload, given.claims, application, not compatible and AUTHORIZATION or nil)
 end
 
@@ -98,7 +100,7 @@ function access.make_id(given, now, lifetime, access_token)
 	local application = given.application
 	local alg = application.signing_alg or "RS256"
 	local payload = common(given, now, lifetime)
-	payload.aud, payload.nonce, payload.azp = application.client_id, given.nonce, application.client_id
+	payload.aud, payload.nonce = application.client_id, given.nonce
 	payload.at_hash, payload.jti = half_hash(alg, access_token), hex.encode(crypto.random(16))
 	return sign(alg, "JWT", merge_claims(payload, given.id_claims, application))
 end

@@ -197,7 +197,7 @@ local function count_guess(client_id, req)
 	if entry.failures > FREE then
 		entry.until_ = now + math.min(CAP, 1 << math.min(entry.failures - FREE, 10))
 	end
-	local ok, seconds = throttle.reserve(key, FREE, CAP)
+	local ok, seconds = throttle.reserve { { key = key, free = FREE, cap = CAP } }
 	if not ok then
 		entry.until_ = math.max(entry.until_, now + seconds)
 	end

@@ -15,9 +15,8 @@ local SHORTEST, LONGEST = 8, 1024
 local FLOOR = 0.25
 -- A browser or address the person signed in from stays known this long; strangers' guesses do not slow it down.
 local KNOWN_FOR = 90 * 86400
-local STRANGER = { free = 5, cap = 300 }
-local ADDRESS = { free = 20, cap = 300 }
-local KNOWN = { free = 10, cap = 60 }
+-- By what is counted: how many failures are free, and the longest wait in seconds.
+local LIMITS = { account = { 5, 300 }, address = { 20, 300 }, known = { 10, 60 } }
 -- How long one address waits for its own turn before it is told that we are busy, and how many of it may wait.
 local PATIENCE = 10
 local QUEUE = 64
@@ -85,54 +84,42 @@ local function wait_until(began)
 	end
 end
 
+local function counter(kind, ...)
+	return { kind = kind, key = throttle.key(kind, ...), free = LIMITS[kind][1], cap = LIMITS[kind][2] }
+end
+
 -- Which counters an attempt runs against.
 local function counters(req, username)
 	local browser = session.browser_key(session.browser(req))
 	local known = sessions.is_known(username, browser, req.peer, time.now() - KNOWN_FOR)
 	if known then
 		local place = known == "browser" and browser or req.peer
-		return { { throttle.key("known", username:lower(), place), KNOWN } }
+		return { counter("known", username:lower(), place) }
 	end
-	return {
-		{ throttle.key("address", req.peer or ""), ADDRESS },
-		{ throttle.key("account", username:lower()), STRANGER },
-	}
-end
-
-local function reserve(list)
-	for _, counter in ipairs(list) do
-		local ok, seconds = throttle.reserve(counter[1], counter[2].free, counter[2].cap)
-		if not ok then
-			return nil, seconds
-		end
-	end
-	return true
+	return { counter("address", req.peer or ""), counter("account", username:lower()) }
 end
 
 -- The account's counter starts anew; an address may not buy itself free guesses with one good account.
 local function succeeded(list)
 	local statements = {}
-	for index, counter in ipairs(list) do
-		local is_address = counter[2] == ADDRESS
-		statements[index] = is_address and throttle.release_statement(counter[1]) or throttle.clear_statement(counter[1])
+	for index, each in ipairs(list) do
+		local statement = each.kind == "address" and throttle.release_statement or throttle.clear_statement
+		statements[index] = statement(each.key)
 	end
-	rows.batch(statements)
+	return statements
 end
 
+-- The statement that stores the same password in today's form, when it is in another.
 local function rehash(user, encoded, text)
-	if not password.outdated(encoded, settings()) then
-		return
-	end
-	local new = password.hash(text, settings())
-	if new then
-		users.rehash(user.id, encoded, new)
-	end
+	local new = password.outdated(encoded, settings()) and password.hash(text, settings())
+	return new and users.rehash_statement(user.id, encoded, new) or nil
 end
 
--- The user, or nil with "wrong", "throttled" and seconds, "disabled" (told after the right password only), "busy".
+-- The user and the statements of a success, or nil with "wrong", "throttled" and seconds, "disabled" (told after the right
+-- password only), "busy".
 local function attempt(req, username, text)
 	local list = counters(req, username)
-	local free, seconds = reserve(list)
+	local free, seconds = throttle.reserve(list)
 	if not free then
 		return nil, "throttled", seconds, users.by_name(username)
 	end
@@ -146,16 +133,19 @@ local function attempt(req, username, text)
 	if not (ok and possible and user and encoded) then
 		return nil, "wrong", nil, user
 	end
-	succeeded(list)
+	local statements = succeeded(list)
 	if not user.active then
+		rows.batch(statements)
 		return nil, "disabled", nil, user
 	end
-	rehash(user, encoded, text)
-	return user
+	statements[#statements + 1] = rehash(user, encoded, text)
+	return user, statements
 end
 
 local REASONS = { wrong = "wrong password", disabled = "account is disabled", busy = "too many checks at once" }
 
+-- The user, and the statements that belong into the batch of what the password was asked for: they take the attempt back
+-- that was counted. Or nil, reason and seconds.
 function password_check.sign_in(req, username, text)
 	local began = time.mono()
 	username, text = tostring(username or ""):sub(1, 300), tostring(text or "")
@@ -166,7 +156,8 @@ function password_check.sign_in(req, username, text)
 		return attempt(req, username, text)
 	end)
 	if user then
-		return user
+		local statements = reason
+		return user, statements
 	end
 	events.add {
 		kind = "sign_in_failed", user = meant, req = req, merge = true,
@@ -175,11 +166,6 @@ function password_check.sign_in(req, username, text)
 	}
 	wait_until(began)
 	return nil, reason, seconds
-end
-
--- Is it this person's password? Counted like a sign-in.
-function password_check.confirm(req, user, text)
-	return password_check.sign_in(req, user.username, text)
 end
 
 -- true, or nil and what is wrong with it, for the person.
@@ -244,15 +230,16 @@ function password_check.change(req, response, current, old, new)
 	if not fine then
 		return nil, "unacceptable", why
 	end
-	local user, reason, seconds = password_check.confirm(req, current.user, old)
+	local user, statements, seconds = password_check.sign_in(req, current.user.username, old)
 	if not user then
+		local reason = statements
 		return nil, reason, seconds
 	end
 	local ok, code = password_check.set(user.id, new, { by = "the person", req = req })
 	if not ok then
 		return nil, code
 	end
-	return session.sign_in(req, response, user, { method = "password", amr = { "pwd" } })
+	return session.sign_in(req, response, user, { method = "password", amr = { "pwd" }, statements = statements })
 end
 
 return password_check

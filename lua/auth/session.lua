@@ -107,7 +107,7 @@ function session.handle(row)
 end
 
 -- A new login event, a new session and a new browser id; what the browser held before ends (S12, security-cases 3).
--- Returns the session and the browser id.
+-- how: { method, amr, acr, statements = what else belongs into the same batch }. Returns the session and the browser id.
 function session.sign_in(req, response, user, how)
 	local old = session.current(req)
 	local now, secret = time.now(), crypto.token("tls_")
@@ -128,15 +128,18 @@ function session.sign_in(req, response, user, how)
 		store.known_statement(user.id, row.browser, req.peer),
 		events.statement { kind = "sign_in", user = user, session = row.id, req = req, reason = how.method },
 	}, 1, 5, #statements + 1, statements)
+	local further = how.statements or {}
+	table.move(further, 1, #further, #statements + 1, statements)
 	task.detach()
 	if not rows.batch(statements) then
 		return nil
 	end
 	set_cookie(response, "", secret)
 	session.ensure_browser(req, response)
+	user.last_login_at = now
 	req.session_read, req.session = true, {
 		id = row.id, sid = row.sid, browser = row.browser, created_at = now, seen_at = now, expires_at = row.expires_at,
-		user_id = user.id, user = users.by_id(user.id) or user,
+		user_id = user.id, user = user,
 		login = { id = login.id, at = login.at_ms // 1000, at_ms = login.at_ms, method = login.method, amr = login.amr,
 			acr = login.acr },
 	}

@@ -11,10 +11,9 @@ function throttle.key(kind, ...)
 	return kind .. ":" .. secrets.mac("throttle", ...)
 end
 
--- true, or nil and the seconds to wait. The first `free` failures cost nothing; then 1, 2, 4, … seconds up to `cap`.
-function throttle.reserve(key, free, cap)
-	return store.reserve(key, free, cap)
-end
+-- counters: { key, free, cap } each. The first `free` failures cost nothing; then 1, 2, 4, … seconds up to `cap`. True, or
+-- nil and the seconds to wait.
+throttle.reserve = store.reserve
 
 function throttle.clear(key)
 	rows.batch { store.clear_statement(key) }

@@ -68,6 +68,7 @@ function tokens.issue(given)
 	given.sid = code and code.sid or grant.sid
 	given.id_claims = given.id_token_claims or given.claims
 	given.claims = given.claims or given.id_token_claims
+	given.scope = scope.join(given.scopes)
 	local now, lifetime = time.now(), application.access_token_lifetime or 600
 	local access_token = access.make(given, now, lifetime)
 	local id_token
@@ -84,10 +85,10 @@ function tokens.issue(given)
 	statements[#statements + 1] = events.statement {
 		kind = given.refresh and "token_refreshed" or "token_issued", user = given.user, application = application,
 		session = code and code.session_id or grant and grant.session_id, req = given.req,
-		reason = scope.join(given.scopes),
+		reason = given.scope,
 	}
 	return {
-		access_token = access_token, token_type = "Bearer", expires_in = lifetime, scope = scope.join(given.scopes),
+		access_token = access_token, token_type = "Bearer", expires_in = lifetime, scope = given.scope,
 		id_token = id_token, refresh_token = refresh_token,
 	}, statements
 end
@@ -132,8 +133,8 @@ function tokens.refresh(text, application, req)
 		return nil, "reused"
 	end
 	line.shown, line.application = generation, application
-	line.scopes = scope.parse(line.scopes)
-	line.grant.scopes = scope.parse(line.grant.scopes)
+	line.scopes = scope.split(line.scopes)
+	line.grant.scopes = scope.split(line.grant.scopes)
 	line.successor = refresh_text(id, generation + 1)
 	return line
 end
@@ -175,9 +176,9 @@ function tokens.live(text)
 	if not application or application.client_id ~= claims.client_id then
 		return nil, "ended"
 	end
-	grant.scopes = scope.parse(grant.scopes)
+	grant.scopes = scope.split(grant.scopes)
 	return {
-		user = user, application = application, grant = grant, login = grant.login, scopes = scope.parse(claims.scope),
+		user = user, application = application, grant = grant, login = grant.login, scopes = scope.split(claims.scope),
 		claims = claims, client_id = claims.client_id, jti = claims.jti,
 	}
 end

@@ -19,6 +19,15 @@ function scope.parse(text)
 	return list
 end
 
+-- Of a text that join made: nothing is checked again.
+function scope.split(text)
+	local list = {}
+	for name in text:gmatch("[^ ]+") do
+		list[#list + 1] = name
+	end
+	return list
+end
+
 function scope.join(list)
 	return table.concat(list, " ")
 end

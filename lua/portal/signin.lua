@@ -60,15 +60,17 @@ function signin.try(req)
 	local form = check.form(req, FORM)
 	csrf.require(req, form, "signin", nil)
 	local opened, application = request.open(form.request, session.browser(req))
-	local user, reason, seconds = password.sign_in(req, form.username or "", form.password or "")
+	local user, statements, seconds = password.sign_in(req, form.username or "", form.password or "")
 	if not user then
+		local reason = statements
 		local wait = reason == "throttled" and math.max(1, math.ceil(seconds or 1)) or reason == "busy" and 5 or nil
 		return form_page(req, {
 			request = form.request, username = form.username, problem = WORDS[reason]:format(wait), retry_after = wait,
 		}, STATUS[reason])
 	end
 	local answer = reply.see_other("/")
-	local current = err.need(session.sign_in(req, answer, user, { method = "password", amr = { "pwd" } }), "unavailable", nil,
+	local how = { method = "password", amr = { "pwd" }, statements = statements }
+	local current = err.need(session.sign_in(req, answer, user, how), "unavailable", nil,
 		{ cause = "the session could not be made" })
 	if not opened then return answer end
 	transaction.rebind(opened, req)

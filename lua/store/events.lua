@@ -33,7 +33,7 @@ end
 function events.insert_statement(event)
 	return rows.statement(nil, [[insert into events (id, at, kind, person, user_id, application_id, session_id, request_id,
 		address, reason, data, merge_key) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
-		on conflict (merge_key) do update set count = events.count + 1]],
+		on conflict (merge_key) where merge_key is not null do update set count = events.count + 1]],
 		next_id(), time.now(), event.kind, event.person, event.user_id, event.application_id, event.session_id,
 		event.request_id, event.address, event.reason, event.data and rows.object(event.data) or nil,
 		event.merge_key)

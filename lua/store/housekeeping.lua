@@ -26,7 +26,8 @@ local SWEEPS = {
 	{ "delete from throttle where key in (select key from throttle where updated_at < $1 limit $2)", throttle.QUIET },
 	{ "delete from known_browsers where at < $1 and $2 > 0", 180 * DAY },
 	{ "delete from consents where expires_at < $1 and $2 > 0", DAY },
-	{ "delete from events where id in (select id from events where at < $1 order by id limit $2)", events.OLDEST },
+	{ [[delete from events where id in (select id from (select id, at from events order by id limit $2) oldest
+		where at < $1)]], events.OLDEST },
 }
 
 function housekeeping.sweep()

@@ -17,14 +17,18 @@ local RESERVE = [[insert into throttle (key, failures, until, updated_at) values
 		updated_at = $2
 	where throttle.until <= $2 returning failures, until]]
 
--- true, or nil and the seconds to wait.
-function throttle.reserve(key, free, cap)
-	local now = time.now()
-	local results = rows.batch { { RESERVE, key, now, now - throttle.QUIET, free, cap } }
-	if results[1].rows[1] then
+-- Counts one attempt against each of `counters` ({ key, free, cap }), or against none when one of them has to wait: true, or
+-- nil and the seconds to wait.
+function throttle.reserve(counters)
+	local now, statements = time.now(), {}
+	for index, counter in ipairs(counters) do
+		statements[index] = { RESERVE, counter.key, now, now - throttle.QUIET, counter.free, counter.cap, rows = 1 }
+	end
+	local ok, _, refused = rows.batch(statements)
+	if ok then
 		return true
 	end
-	local row = rows.one("select until from throttle where key = $1", key)
+	local row = rows.one("select until from throttle where key = $1", counters[refused].key)
 	return nil, row and math.max(1, row["until"] - now) or 1
 end
 

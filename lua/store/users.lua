@@ -186,8 +186,8 @@ function users.password_statement(id, encoded)
 end
 
 -- The same password in a newer form: nothing ends. Only when nobody changed it meanwhile.
-function users.rehash(id, old, new)
-	rows.batch { { "update users set password = $3 where id = $1 and password = $2", id, old, new } }
+function users.rehash_statement(id, old, new)
+	return { "update users set password = $3 where id = $1 and password = $2", id, old, new }
 end
 
 function users.is_tombstone(username)

@@ -102,7 +102,6 @@ create table sessions (
 	ended_at bigint
 );
 create index sessions_user on sessions (user_id);
-create index sessions_expiry on sessions (expires_at);
 create table known_browsers (
 	browser text not null,
 	user_id text not null references users (id) on delete cascade,
@@ -130,7 +129,6 @@ create table grants (
 create index grants_user on grants (user_id, application_id);
 create index grants_session on grants (session_id);
 create index grants_application on grants (application_id);
-create index grants_expiry on grants (expires_at);
 create table codes (
 	keyed text primary key,
 	application_id text not null references applications (id) on delete cascade,
@@ -163,7 +161,6 @@ create table refresh_lines (
 	ended_at bigint
 );
 create index refresh_lines_grant on refresh_lines (grant_id);
-create index refresh_lines_expiry on refresh_lines (expires_at);
 create table consents (
 	user_id text not null references users (id) on delete cascade,
 	application_id text not null references applications (id) on delete cascade,
@@ -207,10 +204,10 @@ create table events (
 	reason text,
 	data text,
 	count bigint not null default 1,
-	merge_key text unique
+	merge_key text
 );
-create index events_user on events (user_id);
-create index events_at on events (at);
+-- Few events have one: the others cost this index nothing.
+create unique index events_merge on events (merge_key) where merge_key is not null;
 create table throttle (
 	key text primary key,
 	failures bigint not null,
