@@ -1,8 +1,8 @@
 // TLS as curl and openssl see it: versions, the private CA, resumption, ALPN, SNI.
-import { test } from 'node:test';
+import { after, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { Broker, eventually } from '../harness/broker.mjs';
@@ -17,6 +17,12 @@ function run(program, args, input = '') {
 
 const broker = await Broker.start({ tls: true });
 
+function temporaryFolder() {
+	const dir = mkdtempSync(path.join(os.tmpdir(), 'tidelock-'));
+	after(() => rmSync(dir, { recursive: true, force: true }));
+	return dir;
+}
+
 const client = (...args) => run('openssl', ['s_client', '-connect', `127.0.0.1:${broker.port}`, '-servername', 'localhost', '-CAfile', broker.caFile, ...args], 'Q\n');
 
 for (const version of ['1.2', '1.3']) {
@@ -29,7 +35,7 @@ for (const version of ['1.2', '1.3']) {
 	});
 
 	test(`a_session_is_resumed_over_tls_${version}`, async () => {
-		const file = path.join(mkdtempSync(path.join(os.tmpdir(), 'tidelock-')), 'session');
+		const file = path.join(temporaryFolder(), 'session');
 		const flag = version === '1.2' ? '-tls1_2' : '-tls1_3';
 		const request = 'GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n';
 		const talk = (more) => run('openssl', ['s_client', '-connect', `127.0.0.1:${broker.port}`, '-servername', 'localhost', '-CAfile', broker.caFile, flag, '-ign_eof', ...more], request);
@@ -87,7 +93,7 @@ test('plain_http_on_the_tls_port_is_closed_without_an_answer_in_clear', async ()
 });
 
 test('own_certificate_files_are_served_and_replaced_by_a_reload', async () => {
-	const dir = mkdtempSync(path.join(os.tmpdir(), 'tidelock-'));
+	const dir = temporaryFolder();
 	const make = (name) => run('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-keyout', `${dir}/key.pem`, '-out', `${dir}/cert.pem`, '-days', '2', '-subj', `/CN=${name}`, '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1']);
 	assert.equal((await make('first')).status, 0);
 	const own = await Broker.start({ tls: true, settings: `tls = { certificate = "${dir}/cert.pem", key = "${dir}/key.pem" }` });

@@ -52,7 +52,7 @@ application "web" { name = "Web", client_id = "web", client_secret = "web-secret
 	const { uid, gid } = spec.process.user;
 	let command = ['chroot', [`--userspec=${uid}:${gid}`, rootfs, ...spec.process.args]];
 	if (isRoot) for (const name of ['data', 'data/conf.d', 'data/conf.d/people.lua']) chownSync(path.join(rootfs, name), uid, gid);
-	else command = ['unshare', ['--map-root-user', 'chroot', rootfs, ...spec.process.args]];
+	else command = ['unshare', [`--map-user=${uid}`, `--map-group=${gid}`, `--root=${rootfs}`, ...spec.process.args]];
 	const child = spawn(...command, { env: { ...env, PATH: `${env.PATH}:${process.env.PATH}` }, stdio: ['ignore', 'pipe', 'pipe'] });
 	let log = '';
 	for (const out of [child.stdout, child.stderr]) out.on('data', (chunk) => { log += chunk; });
