@@ -37,17 +37,24 @@ bool password_cost_valid(const struct password_cost *cost)
 
 /* ---- argon2id ---- */
 
+/* Whole huge pages: small ones cost a twentieth of the hash, a fault each, and more of them than the processor remembers. */
+static size_t whole_pages(size_t n)
+{
+	const size_t huge = 2u << 20;
+
+	return (n + huge - 1) / huge * huge;
+}
+
 /* malloc would keep the block in its arena after the first few frees. */
 static int memory_take(uint8_t **memory, size_t n)
 {
 	void *p = fault_hit(FAULT_ALLOC)
 		? MAP_FAILED
-		: mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		: mmap(NULL, whole_pages(n), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (p == MAP_FAILED)
 		return ARGON2_MEMORY_ALLOCATION_ERROR;
-	/* Small pages cost a twentieth of the hash: a fault each, and more of them than the processor remembers. */
-	(void)madvise(p, n, MADV_HUGEPAGE);
+	(void)madvise(p, whole_pages(n), MADV_HUGEPAGE);
 	*memory = p;
 	return ARGON2_OK;
 }
@@ -55,7 +62,7 @@ static int memory_take(uint8_t **memory, size_t n)
 /* The kernel gives out unmapped pages only zeroed. */
 static void memory_give(uint8_t *memory, size_t n)
 {
-	munmap(memory, n);
+	munmap(memory, whole_pages(n));
 }
 
 static enum st argon2id(struct slice text, const struct parsed *p, unsigned char *out, size_t n)

@@ -95,17 +95,7 @@ end
 
 -- The value of one cookie, nil when absent or when it came twice (a sibling host may have planted one).
 function check.cookie(req, name)
-	local text, found = req.headers.cookie, nil
-	for pair in (text or ""):gmatch("[^;]+") do
-		local key, value = pair:match("^%s*([^=%s]+)%s*=%s*(.-)%s*$")
-		if key == name then
-			if found then
-				return nil
-			end
-			found = value
-		end
-	end
-	return found
+	return (url.cookie(req.headers.cookie, name))
 end
 
 return check

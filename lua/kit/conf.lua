@@ -2,12 +2,15 @@
 -- reload builds a new state with its own.
 local conf = {}
 
-local data = { settings = {} }
+local data, public_url, secure
 
 function conf.use(given)
 	data = given
 	data.settings = data.settings or {}
+	public_url = (data.settings.public_url or "https://localhost"):gsub("/+$", "")
+	secure = public_url:lower():find("^https:") ~= nil
 end
+conf.use {}
 
 function conf.data()
 	return data
@@ -19,16 +22,16 @@ end
 
 -- Without a final slash: every issuer and link starts with it (never with the Host header).
 function conf.public_url()
-	return ((data.settings.public_url or "https://localhost"):gsub("/+$", ""))
+	return public_url
 end
 
 function conf.link(path)
-	return conf.public_url() .. path
+	return public_url .. path
 end
 
 -- scheme://host[:port], as browsers send it in Origin.
 function conf.origin()
-	return conf.public_url():match("^%a[%w+.-]*://[^/]+"):lower()
+	return public_url:match("^%a[%w+.-]*://[^/]+"):lower()
 end
 
 function conf.host()
@@ -37,7 +40,7 @@ function conf.host()
 end
 
 function conf.secure()
-	return conf.public_url():lower():find("^https:") ~= nil
+	return secure
 end
 
 return conf

@@ -466,7 +466,8 @@ local cases = {
 	["S30: an unknown name takes as long and says as little"] = function()
 		local began = time.mono()
 		local _, reason = password_check.sign_in(request { peer = "203.0.113.50" }, "nobody at all", "x")
-		assert(reason == "wrong" and time.mono() - began >= 0.25)
+		-- A timer may fire a hair early.
+		assert(reason == "wrong" and time.mono() - began >= 0.24)
 	end,
 	["S31: what somebody typed as a name is in no event"] = function()
 		password_check.sign_in(request { peer = "203.0.113.51" }, "my secret password", "x")
