@@ -1,7 +1,7 @@
 // signing_in.mjs: what a sign-in, its tokens and an idle broker cost, against the bare limit on the same machine in the same run.
 // CPU is user + system of all the broker's processes; memory is the sum of their PSS. Prints ratios; decides nothing.
 import { spawn, execFile, execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync, existsSync } from 'node:fs';
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
 import os from 'node:os';
@@ -71,17 +71,19 @@ ${objects}`);
 	get caFile() { return path.join(this.dir, 'data', 'lab-ca.pem'); }
 	async serve(executable) {
 		const from = performance.now();
-		this.log = '';
-		this.child = spawn(executable, ['serve', '-c', this.file], { stdio: ['ignore', 'pipe', 'pipe'] });
+		// Into a file: nobody would read a pipe while the load runs.
+		this.logFile = path.join(this.dir, 'log');
+		const log = openSync(this.logFile, 'w');
+		this.child = spawn(executable, ['serve', '-c', this.file], { stdio: ['ignore', log, log] });
+		closeSync(log);
 		children.add(this.child);
-		for (const out of [this.child.stdout, this.child.stderr]) out.on('data', (chunk) => { this.log += chunk; });
 		const probe = () => new Promise((resolve) => {
 			const socket = net.connect(path.join(this.dir, 'data/control.sock'), () => socket.write('GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n'));
 			socket.on('data', (answer) => { socket.destroy(); resolve(answer.includes('HTTP/1.1 200')); });
 			socket.on('error', () => resolve(false));
 		});
 		for (const end = from + 15000; !(await probe()); ) {
-			if (performance.now() > end || this.child.exitCode !== null) throw new Error(`did not start:\n${this.log}`);
+			if (performance.now() > end || this.child.exitCode !== null) throw new Error(`did not start:\n${readFileSync(this.logFile)}`);
 			await new Promise((r) => setTimeout(r, 1));
 		}
 		this.startedIn = performance.now() - from;
