@@ -48,9 +48,9 @@ static size_t whole_pages(size_t n)
 /* malloc would keep the block in its arena after the first few frees. */
 static int memory_take(uint8_t **memory, size_t n)
 {
-	void *p = fault_hit(FAULT_ALLOC)
-		? MAP_FAILED
-		: mmap(NULL, whole_pages(n), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *p = fault_hit(FAULT_ALLOC) ? MAP_FAILED
+					 : mmap(NULL, whole_pages(n), PROT_READ | PROT_WRITE,
+						   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (p == MAP_FAILED)
 		return ARGON2_MEMORY_ALLOCATION_ERROR;

@@ -852,3 +852,40 @@ static void stopping_aborts_what_is_open(void **state)
 /* clang-format off */
 #define TEST_WITH(name, limits) {#name, name, set_up, tear_down, (void *)(uintptr_t)&limits}
 /* clang-format on */
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_request_is_described_to_the_handler),
+		TEST(answers_carry_the_servers_own_fields_once),
+		TEST(a_connection_serves_many_requests),
+		TEST(pipelined_requests_are_answered_in_order),
+		TEST(head_and_204_have_no_body),
+		TEST(bad_requests_get_a_short_answer_and_the_end),
+		TEST(a_refused_upload_still_reads_its_answer),
+		TEST(unsafe_answers_become_500),
+		TEST(continue_is_said_before_the_body),
+		TEST(old_clients_are_closed_after_the_answer),
+		TEST(a_half_closed_client_gets_its_answers),
+		TEST(a_client_that_leaves_aborts_its_request),
+		TEST(a_slow_reader_gets_everything),
+		TEST(leaving_while_the_answer_is_sent_harms_nobody),
+		TEST(pipelining_is_bounded),
+		TEST(tls_requests_say_so),
+		TEST_WITH(a_slow_header_gets_408, tight),
+		TEST_WITH(a_slow_body_gets_408, tight),
+		TEST_WITH(silence_is_closed_without_a_word, tight),
+		TEST_WITH(a_handler_may_take_longer_than_any_of_these, tight),
+		TEST_WITH(who_does_not_read_is_closed, tight),
+		TEST_WITH(one_address_has_its_share, tight),
+		TEST_WITH(the_longest_idle_makes_room, few),
+		TEST_WITH(a_full_server_lets_others_wait, few),
+		TEST_WITH(large_requests_share_a_bound, few),
+		TEST(a_failed_allocation_costs_one_connection),
+		TEST(running_out_of_descriptors_is_survived),
+		TEST(draining_answers_what_is_open_and_ends),
+		cmocka_unit_test(stopping_aborts_what_is_open),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
