@@ -1,20 +1,62 @@
 -- kit/template.lua: HTML templates that escape by themselves. A page is lua/pages/NAME.html, parsed once into closures.
 --
 --   {{ user.name }}                      escaped; absent values print nothing
---   {% if a and not b.c == "x" %} … {% elseif d %} … {% else %} … {% end %}
+--   {% if a %} … {% elseif not b.c %} … {% else %} … {% end %}
 --   {% for item in list %} … {{ loop.index }} {{ loop.first }} {{ loop.last }} … {% end %}
 --   {% include "head" %}                 with the same values
 --   {# a comment #}
 --
--- Expressions: names with dots, "text", numbers, true, false, nil, #list, not, ==, ~=, <, >, .., and, or, parentheses.
--- In conditions nil, false, "" and empty tables are false. A value wrapped by template.safe is printed as it stands.
-local expression = require "kit/template_expression"
+-- In braces stand names with dots; in conditions also `not`. There nil, false, "" and empty tables are false. A value
+-- wrapped by template.safe is printed as it stands.
 local html = require "kit/html"
 
 local template = {}
 
-local safe_type = expression.safe_type
-local truth, parse_expression = expression.truth, expression.parse
+-- The mark of texts that are printed as they stand.
+local safe_type = { __name = "tidelock.safe_html" }
+
+local function truth(value)
+	if type(value) == "table" and getmetatable(value) ~= safe_type then
+		return next(value) ~= nil
+	end
+	return value ~= nil and value ~= false and value ~= ""
+end
+
+-- The names of a path like user.name; nothing else stands in a template's braces.
+local function names_of(text, where)
+	local names = {}
+	for name in text:gmatch("[^.]*") do
+		if not name:find("^[%a_][%w_]*$") then
+			error(("%s: '%s' is out of place"):format(where, text), 0)
+		end
+		names[#names + 1] = name
+	end
+	return names
+end
+
+-- function(values) of a path.
+local function path(text, where)
+	local names = names_of(text:match("^%s*(.-)%s*$"), where)
+	return function(values)
+		local value = values
+		for _, name in ipairs(names) do
+			if type(value) ~= "table" then
+				return nil
+			end
+			value = value[name]
+		end
+		return value
+	end
+end
+
+-- function(values) of a path or `not` a path.
+local function condition_of(text, where)
+	local negated = text:match("^%s*not%s+(.*)$")
+	local value = path(negated or text, where)
+	return function(values)
+		return truth(value(values)) ~= (negated ~= nil)
+	end
+end
 
 function template.safe(text)
 	return setmetatable({ text = text }, safe_type)
@@ -89,7 +131,7 @@ end
 local function choice(branches)
 	return function(out, values)
 		for _, branch in ipairs(branches) do
-			if not branch.condition or truth(branch.condition(values)) then
+			if not branch.condition or branch.condition(values) then
 				return run(branch.body, out, values)
 			end
 		end
@@ -107,7 +149,7 @@ local function compile(pieces, at, where)
 	local block = {}
 
 	local function branches_of(first)
-		local branches, condition = {}, parse_expression(first, where)
+		local branches, condition = {}, condition_of(first, where)
 		local body, ending
 		repeat
 			body, ending, at = compile(pieces, at + 1, where)
@@ -116,7 +158,7 @@ local function compile(pieces, at, where)
 			end
 			branches[#branches + 1] = { condition = condition, body = body }
 			condition = ending:match("^elseif%s+(.+)$")
-			condition = condition and parse_expression(condition, where)
+			condition = condition and condition_of(condition, where)
 		until ending == "end"
 		return branches
 	end
@@ -126,7 +168,7 @@ local function compile(pieces, at, where)
 		if type(piece) == "string" then
 			block[#block + 1] = piece ~= "" and piece or nil
 		elseif piece.kind == "{" then
-			block[#block + 1] = value_of(parse_expression(piece.text, where))
+			block[#block + 1] = value_of(path(piece.text, where))
 		else
 			local word, rest = piece.text:match("^(%a+)%s*(.*)$")
 			if word == "end" or word == "else" or word == "elseif" then
@@ -143,7 +185,7 @@ local function compile(pieces, at, where)
 				if ending ~= "end" then
 					error(where .. ": end expected after for", 0)
 				end
-				block[#block + 1] = each(variable, parse_expression(list, where), body)
+				block[#block + 1] = each(variable, path(list, where), body)
 			elseif word == "include" then
 				block[#block + 1] = include(rest:match('^"([%w_%-/]+)"$') or error(where .. ': include "name" expected', 0))
 			else

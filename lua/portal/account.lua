@@ -47,11 +47,6 @@ local function groups_of(user)
 	return list
 end
 
--- Internal ids are never shown (S11): what a form sends back is made from the id under a key of its own.
-local function handle_of(one)
-	return crypto.keyed(crypto.derive("session handle"), one.id)
-end
-
 local function sessions_of(current, token)
 	local list, others = {}, false
 	for index, one in ipairs(session.list(current.user_id)) do
@@ -59,7 +54,7 @@ local function sessions_of(current, token)
 		others = others or not is_current
 		list[index] = {
 			browser = browser_words(one.agent), since = day(one.created_at), address = one.address, current = is_current,
-			csrf = token, handle = handle_of(one),
+			csrf = token, handle = session.handle(one),
 		}
 	end
 	return list, others
@@ -71,7 +66,6 @@ local function applications_of(current, token)
 		local at = given[application.id]
 		list[index] = {
 			name = application.name, slug = application.slug, csrf = token, consent_at = at and day(at),
-			url = application.launch_url,
 		}
 	end
 	return list
@@ -83,7 +77,7 @@ local function home(req, current, values, status)
 	local user = current.user
 	local session_list, others = sessions_of(current, token("sessions"))
 	return pages.home({
-		name = user.name ~= "" and user.name or user.username, user = user, who = user.username, request_id = req.id,
+		name = users.shown(user), user = user, who = user.username, request_id = req.id,
 		signed_in_at = day(current.login.at), groups = groups_of(user), sessions = session_list, others = others,
 		applications = applications_of(current, token("withdraw")), csrf_sessions = token("sessions"),
 		csrf_password = token("password"), can_change_password = user.password_at ~= nil, lab = conf.settings().lab,
@@ -106,7 +100,7 @@ function account.end_session(req)
 		return reply.see_other("/?done=sessions")
 	end
 	for _, one in ipairs(session.list(current.user_id)) do
-		if handle_of(one) == form.session then
+		if session.handle(one) == form.session then
 			session.finish(one.id)
 			return reply.see_other("/?done=session")
 		end

@@ -10,6 +10,7 @@ local reply   = require("kit/reply")
 local request = require("portal/request")
 local session = require("auth/session")
 local transaction = require("auth/transaction")
+local users   = require("store/users")
 
 local M = {}
 
@@ -42,7 +43,7 @@ function M.show(req)
 	return pages.consent{
 		csrf = csrf.token(session.browser(req), current.id, "consent"), request = query.request, request_id = req.id,
 		application = application.name, scopes = list, destination = destination(opened.params.redirect_uri),
-		name = current.user.name ~= "" and current.user.name or current.user.username,
+		name = users.shown(current.user),
 	}
 end
 

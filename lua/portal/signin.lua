@@ -9,6 +9,7 @@ local reply       = require("kit/reply")
 local request     = require("portal/request")
 local session     = require("auth/session")
 local transaction = require("auth/transaction")
+local users       = require("store/users")
 
 local signin = {}
 
@@ -42,7 +43,7 @@ function signin.show(req)
 	if opened and current and opened.page == "select_account" then
 		return pages.select_account{
 			csrf = csrf.token(browser, current.id, "account"), request = query.request, application = application.name,
-			name = current.user.name ~= "" and current.user.name or current.user.username, request_id = req.id,
+			name = users.shown(current.user), request_id = req.id,
 		}
 	end
 	return form_page(req, query)
@@ -97,9 +98,9 @@ end
 -- Going back to the application without signing in: the client is told access_denied.
 function signin.cancel(req)
 	local query = check.query(req, QUERY)
-	local opened = request.open(query.request, session.browser(req))
+	local opened, application = request.open(query.request, session.browser(req))
 	if not opened then return reply.redirect("/") end
-	events.add{ kind = "sign_in_cancelled", req = req, application = opened.client_id, reason = "the person went back" }
+	events.add{ kind = "sign_in_cancelled", req = req, application = application, reason = "the person went back" }
 	opened.denied = "The person did not sign in."
 	return reply.redirect(request.url(request.seal(opened)))
 end

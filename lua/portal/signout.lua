@@ -3,6 +3,7 @@ local check   = require("kit/check")
 local csrf    = require("auth/csrf")
 local pages   = require("pages/pages")
 local session = require("auth/session")
+local users   = require("store/users")
 
 local signout = {}
 
@@ -13,7 +14,7 @@ function signout.show(req)
 	if not current then return pages.signed_out{ request_id = req.id } end
 	return pages.signout{
 		csrf = csrf.token(session.browser(req), current.id, "signout"), request_id = req.id,
-		name = current.user.name ~= "" and current.user.name or current.user.username,
+		name = users.shown(current.user),
 	}
 end
 

@@ -185,6 +185,11 @@ function users.password_statement(id, encoded)
 		"update users set password = $2, password_at = $3, valid_from = $3 where id = $1", id, encoded, time.now())
 end
 
+-- What a person is called on pages.
+function users.shown(user)
+	return user.name ~= "" and user.name or user.username
+end
+
 -- The same password in a newer form: nothing ends. Only when nobody changed it meanwhile.
 function users.rehash_statement(id, old, new)
 	return { "update users set password = $3 where id = $1 and password = $2", id, old, new }

@@ -20,13 +20,13 @@ return {
 		assert(render("[{{ a }}{{ a.b.c }}]") == "[]")
 	end,
 	["conditions take the first branch that holds"] = function()
-		local text = '{% if a == "1" %}one{% elseif not b %}no b{% else %}else{% end %}'
+		local text = '{% if a %}one{% elseif not b %}no b{% else %}else{% end %}'
 		assert(render(text, { a = "1" }) == "one")
 		assert(render(text, {}) == "no b")
 		assert(render(text, { b = "x" }) == "else")
 	end,
 	["empty texts and empty lists do not hold"] = function()
-		assert(render("{% if a or b %}x{% end %}", { a = "", b = {} }) == "")
+		assert(render("{% if a %}x{% elseif b %}y{% end %}", { a = "", b = {} }) == "")
 	end,
 	["loops know their place, and see the values around them"] = function()
 		local text = "{% for g in groups %}{{ loop.index }}{{ g.name }}{{ tail }}{% if not loop.last %},{% end %}{% end %}"
@@ -39,6 +39,8 @@ return {
 		refused("{% if a %}", "page.html: end expected")
 		refused("{% end %}", "out of place")
 		refused("{{ a b }}", "out of place")
+		refused("{% if a == b %}{% end %}", "out of place")
+		refused("{{ a..b }}", "out of place")
 		refused("{% for x %}{% end %}", "for NAME in LIST")
 		refused("{{ a", "never closed")
 	end,

@@ -129,3 +129,14 @@ test('security-cases_19_nobody_writes_lines_into_the_log_or_the_terminal', async
 	const shown = await broker.command('events');
 	assert.doesNotMatch(shown.out, /\x1b|\r/);
 });
+
+test('S31_who_goes_back_without_signing_in_leaves_an_event_that_names_the_application', async () => {
+	const broker = await Broker.start();
+	const browser = new Browser(broker);
+	const { page } = await browser.open(authorizeUrl(broker));
+	const cancel = /href="(\/signin\/cancel[^"]*)"/.exec(page.text)[1].replaceAll('&amp;', '&');
+	const at = await browser.open(broker.url + cancel);
+	assert.equal(at.away.searchParams.get('error'), 'access_denied');
+	const event = await eventually(async () => (await broker.events('--kind', 'sign_in_cancelled'))[0], 3);
+	assert.equal(event.application, 'web');
+});
