@@ -55,11 +55,15 @@ local function common(given, now, lifetime)
 		iss = clients.issuer(application), sub = users.subject(given.user, application), iat = now, exp = now + lifetime,
 		auth_time = login and login.at, acr = login and (login.acr or ACR),
 		amr = login and login.amr and #login.amr > 0 and login.amr or nil, sid = given.sid,
-		azp = application.client_id, aud = nil, jti = nil, client_id = nil, scope = nil, tlk = nil,
+		azp = application.client_id, act = given.act, aud = nil, jti = nil, client_id = nil, scope = nil, tlk = nil,
 	}
 end
 
-local function audience(application)
+-- RFC 8707 2.2: the resources that were asked for, else the client itself and what the owner adds.
+local function audience(application, resources)
+	if resources and #resources > 0 then
+		return #resources == 1 and resources[1] or json.array { table.unpack(resources) }
+	end
 	local further = application.audiences
 	if further and #further > 0 then
 		return json.array { application.client_id, table.unpack(further) }
@@ -71,7 +75,7 @@ local function access_payload(given, now, lifetime)
 	local application = given.application
 	local payload = common(given, now, lifetime)
 	local compatible = application.access_token_typ == "JWT"
-	payload.aud, payload.client_id = audience(application), application.client_id
+	payload.aud, payload.client_id = audience(application, given.resources), application.client_id
 	payload.jti = given.grant_id .. hex.encode(crypto.random(8))
 	payload.scope, payload.tlk = given.scope, "a"
 	return merge_claims(payload, given.claims, application, not compatible and AUTHORIZATION or nil)
@@ -101,7 +105,9 @@ function access.make_id(given, now, lifetime, access_token)
 	local alg = application.signing_alg or "RS256"
 	local payload = common(given, now, lifetime)
 	payload.aud, payload.nonce = application.client_id, given.nonce
-	payload.at_hash, payload.jti = half_hash(alg, access_token), hex.encode(crypto.random(16))
+	payload.at_hash = access_token and half_hash(alg, access_token)
+	payload.c_hash = given.code_text and half_hash(alg, given.code_text)
+	payload.jti = hex.encode(crypto.random(16))
 	return sign(alg, "JWT", merge_claims(payload, given.id_claims, application))
 end
 

@@ -19,7 +19,7 @@ function codes.issue(given)
 		keyed = secrets.keyed(code), application_id = application.id, session_id = session.id,
 		redirect_uri = given.redirect_uri, redirect_uri_sent = given.redirect_uri_sent ~= false,
 		challenge = given.challenge, method = given.method, nonce = given.nonce, scopes = scope.join(given.scopes),
-		claims_parameter = given.claims_parameter, grant_id = crypto.id(),
+		claims_parameter = given.claims_parameter, resources = given.resources, grant_id = crypto.id(),
 		expires_at = time.now() + (application.code_lifetime or LIFETIME),
 	} }
 	return err.need(ok, "expired_request", "Your session ended meanwhile.", { status = 400 }) and code

@@ -35,22 +35,34 @@ local function wants_refresh(application, scopes)
 	return scope.has(scopes, "offline_access") and scope.has(application.grant_types or { "refresh_token" }, "refresh_token")
 end
 
--- The grant of a code and, with offline_access, its refresh line. Such a grant is not bound to the session (S5).
-local function grant_statements(given, code)
+-- What a grant begins with: `new` of tokens.issue, made whole.
+local function beginning(given)
+	local code, new = given.code, given.new
+	if code then
+		new = { id = code.grant_id, login = code.login, session_id = code.session_id, sid = code.sid, lasts = true,
+			claims_parameter = code.claims_parameter, resources = code.resources }
+	end
+	new.id = new.id or crypto.id()
+	return new
+end
+
+-- The grant and, with offline_access, its refresh line. Such a grant is not bound to the session (S5).
+local function grant_statements(given, new)
 	local application = given.application
-	local offline = wants_refresh(application, given.scopes)
-	local lifetime = application.access_token_lifetime or 600
+	local offline = new.lasts and wants_refresh(application, given.scopes)
+	local lifetime = given.lifetime or application.access_token_lifetime or 600
 	if offline then
 		lifetime = math.max(lifetime, application.refresh_token_lifetime or 30 * DAY)
 	end
 	local statements = { grants.insert_statement {
-		id = code.grant_id, user_id = code.user_id, application_id = application.id, scopes = scope.join(given.scopes),
-		login_event_id = code.login.id, session_id = not offline and code.session_id or nil, sid = code.sid,
-		claims_parameter = code.claims_parameter, expires_at = time.now() + lifetime + 60,
+		id = new.id, user_id = given.user.id, application_id = application.id, scopes = scope.join(given.scopes),
+		login_event_id = new.login and new.login.id, session_id = not offline and new.session_id or nil, sid = new.sid,
+		claims_parameter = new.claims_parameter, resources = new.resources, act = given.act,
+		expires_at = time.now() + lifetime + 60,
 	} }
 	local refresh_token
 	if offline then
-		local line = { id = crypto.id(), grant_id = code.grant_id, scopes = scope.join(given.scopes),
+		local line = { id = crypto.id(), grant_id = new.id, scopes = scope.join(given.scopes),
 			lifetime = application.refresh_token_lifetime or 30 * DAY }
 		statements[2] = grants.line_statement(line)
 		refresh_token = refresh_text(line.id, 0)
@@ -58,38 +70,50 @@ local function grant_statements(given, code)
 	return statements, refresh_token
 end
 
--- The answer of the token endpoint, and the statements for the batch that consumes the code or rotates the line: nothing
--- is written here. given: application, user, scopes, code or grant and refresh (a line), nonce, claims (for the access
--- token), id_token_claims (exactly what goes into the ID token; absent: claims), id_token = true to force one, req.
+local function signed(given, now, lifetime)
+	local access_token, id_token
+	if given.access_token ~= false then
+		access_token = access.make(given, now, lifetime)
+	end
+	if given.id_token or (given.id_token == nil and scope.has(given.scopes, "openid")) then
+		id_token = access.make_id(given, now, lifetime, access_token)
+	end
+	return access_token, id_token
+end
+
+-- What the token endpoint (or the authorization endpoint's front channel) answers, and the statements for the batch that
+-- consumes the code, rotates the line, or makes the grant: nothing is written here.
+-- given: application, user, scopes (list), req, nonce, claims (for the access token), id_token_claims (exactly what goes into
+-- the ID token; absent: claims), and where it comes from, one of
+--   code   a row of codes.look: its grant is made, with a refresh line where offline_access was granted
+--   new    { id?, login?, session_id?, sid?, lasts = may have a refresh line, claims_parameter? }: the same for a grant without code
+--   grant  a grant that stands, { id, login, session_id, sid }, and refresh = its line (tokens.refresh) when it was refreshed
+-- Further: resources = the list that the access token is for (RFC 8707), act = who acts (RFC 8693 4.1), lifetime in seconds,
+-- id_token = true or false to force, access_token = false for none, code_text = the code that goes along (c_hash).
 function tokens.issue(given)
-	local application, code, grant = given.application, given.code, given.grant
-	given.grant_id = code and code.grant_id or grant.id
-	given.login = code and code.login or grant.login
-	given.sid = code and code.sid or grant.sid
+	local application = given.application
+	local new = not given.grant and beginning(given) or nil
+	local of = new or given.grant
+	given.grant_id, given.login, given.sid = of.id, of.login, of.sid
 	given.id_claims = given.id_token_claims or given.claims
 	given.claims = given.claims or given.id_token_claims
 	given.scope = scope.join(given.scopes)
-	local now, lifetime = time.now(), application.access_token_lifetime or 600
-	local access_token = access.make(given, now, lifetime)
-	local id_token
-	if given.id_token or scope.has(given.scopes, "openid") then
-		id_token = access.make_id(given, now, lifetime, access_token)
-	end
+	local now, lifetime = time.now(), given.lifetime or application.access_token_lifetime or 600
+	local access_token, id_token = signed(given, now, lifetime)
 	local statements, refresh_token = {}, nil
-	if code then
-		statements, refresh_token = grant_statements(given, code)
+	if new then
+		statements, refresh_token = grant_statements(given, new)
 	elseif given.refresh then
 		-- The successor is the same for everybody who is to have it.
 		refresh_token = given.refresh.successor
 	end
 	statements[#statements + 1] = events.statement {
 		kind = given.refresh and "token_refreshed" or "token_issued", user = given.user, application = application,
-		session = code and code.session_id or grant and grant.session_id, req = given.req,
-		reason = given.scope,
+		session = of.session_id, req = given.req, reason = given.scope,
 	}
 	return {
-		access_token = access_token, token_type = "Bearer", expires_in = lifetime, scope = given.scope,
-		id_token = id_token, refresh_token = refresh_token,
+		access_token = access_token, token_type = access_token and "Bearer", expires_in = access_token and lifetime,
+		scope = given.scope, id_token = id_token, refresh_token = refresh_token,
 	}, statements
 end
 
@@ -180,6 +204,8 @@ function tokens.live(text)
 	return {
 		user = user, application = application, grant = grant, login = grant.login, scopes = scope.split(claims.scope),
 		claims = claims, client_id = claims.client_id, jti = claims.jti,
+		-- S8: it was made for another resource server; no endpoint of ours serves it.
+		foreign = claims.aud ~= claims.client_id and not (type(claims.aud) == "table" and scope.has(claims.aud, claims.client_id)),
 	}
 end
 

@@ -11,12 +11,13 @@ codes.MOST_FAILURES = 5
 function codes.insert_statement(code)
 	return rows.statement({ rows = 1 }, [[insert into codes (keyed, application_id, side, user_id, session_id,
 		login_event_id, redirect_uri, redirect_uri_sent, challenge, method, nonce, scopes, claims_parameter, created_at,
-		expires_at, grant_id)
-		select $1, $2, $3, s.user_id, s.id, s.login_event_id, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14
+		expires_at, grant_id, resources)
+		select $1, $2, $3, s.user_id, s.id, s.login_event_id, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15
 		from sessions s where s.id = $4 and s.ended_at is null and s.expires_at > $12 and s.idle_until > $12]],
 		code.keyed, code.application_id, code.side or "oidc", code.session_id, code.redirect_uri,
 		code.redirect_uri_sent and 1 or 0, code.challenge, code.method, code.nonce, code.scopes,
-		code.claims_parameter and json.encode(code.claims_parameter) or nil, time.now(), code.expires_at, code.grant_id)
+		code.claims_parameter and json.encode(code.claims_parameter) or nil, time.now(), code.expires_at, code.grant_id,
+		code.resources and json.encode(code.resources) or nil)
 end
 
 local LOOK = "select c.*, s.sid as s_sid, l.id as l_id, l.at_ms, l.method as l_method, l.amr, l.acr, "
@@ -37,7 +38,8 @@ function codes.look(keyed, side)
 		keyed = row.keyed, application_id = row.application_id, user_id = row.user_id, session_id = row.session_id,
 		sid = row.s_sid, login = login, redirect_uri = row.redirect_uri, redirect_uri_sent = row.redirect_uri_sent == 1,
 		challenge = row.challenge, method = method, nonce = row.nonce, scopes = row.scopes,
-		claims_parameter = rows.json(row.claims_parameter), expires_at = row.expires_at, used_at = row.used_at,
+		claims_parameter = rows.json(row.claims_parameter), resources = rows.json(row.resources),
+		expires_at = row.expires_at, used_at = row.used_at,
 		grant_id = row.grant_id, user = users.from(row),
 	}
 end

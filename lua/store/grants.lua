@@ -16,7 +16,7 @@ local ALIVE = [[g.ended_at is null and u.active = 1 and a.active = 1
 local JOINED = [[from grants g join users u on u.id = g.user_id join applications a on a.id = g.application_id
 	left join sessions s on s.id = g.session_id left join login_events l on l.id = g.login_event_id ]]
 
-local COLUMNS = "g.id as g_id, g.scopes as g_scopes, g.session_id, g.sid, g.claims_parameter, g.application_id, "
+local COLUMNS = "g.id as g_id, g.scopes as g_scopes, g.session_id, g.sid, g.claims_parameter, g.resources, g.act, g.application_id, "
 	.. "g.created_at as g_created_at, l.id as l_id, l.at_ms, l.method, l.amr, l.acr, " .. users.COLUMNS .. " "
 
 local LIVE = "select " .. COLUMNS .. JOINED .. "where g.id = $1 and " .. ALIVE
@@ -25,7 +25,8 @@ local LIVE = "select " .. COLUMNS .. JOINED .. "where g.id = $1 and " .. ALIVE
 local function from(row)
 	return {
 		id = row.g_id, scopes = row.g_scopes, session_id = row.session_id, sid = row.sid,
-		claims_parameter = rows.json(row.claims_parameter), application_id = row.application_id,
+		claims_parameter = rows.json(row.claims_parameter), resources = rows.json(row.resources), act = rows.json(row.act),
+		application_id = row.application_id,
 		created_at = row.g_created_at, login = sessions.login_from(row),
 	}
 end
@@ -38,12 +39,17 @@ function grants.live(id, issued, jti)
 	end
 end
 
+local function json_or_nil(value)
+	return value and json.encode(value) or nil
+end
+
 function grants.insert_statement(grant)
 	return rows.statement({ rows = 1 }, [[insert into grants (id, user_id, application_id, side, scopes, login_event_id,
-		session_id, sid, claims_parameter, created_at, expires_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)]],
+		session_id, sid, claims_parameter, resources, act, lasting, created_at, expires_at)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)]],
 		grant.id, grant.user_id, grant.application_id, grant.side or "oidc", grant.scopes, grant.login_event_id,
-		grant.session_id, grant.sid, grant.claims_parameter and json.encode(grant.claims_parameter) or nil, time.now(),
-		grant.expires_at)
+		grant.session_id, grant.sid, json_or_nil(grant.claims_parameter), json_or_nil(grant.resources),
+		json_or_nil(grant.act), grant.lasting, time.now(), grant.expires_at)
 end
 
 function grants.end_statements(id, reason)

@@ -121,6 +121,9 @@ create table grants (
 	sid text,
 	claims_parameter text,
 	cnf text,
+	resources text, -- RFC 8707: what the person agreed to, as a JSON list
+	act text,       -- RFC 8693 4.1: who acts for the user
+	lasting text unique, -- client_credentials: the one grant of a client and its service account
 	created_at bigint not null,
 	expires_at bigint not null,
 	ended_at bigint,
@@ -128,6 +131,7 @@ create table grants (
 );
 create index grants_user on grants (user_id, application_id);
 create index grants_session on grants (session_id);
+create index grants_sid on grants (sid) where sid is not null;
 create index grants_application on grants (application_id);
 create table codes (
 	keyed text primary key,
@@ -143,6 +147,7 @@ create table codes (
 	nonce text,
 	scopes text not null,
 	claims_parameter text,
+	resources text,
 	created_at bigint not null,
 	expires_at bigint not null,
 	used_at bigint,
@@ -169,6 +174,60 @@ create table consents (
 	expires_at bigint,
 	primary key (user_id, application_id)
 );
+-- RFC 8628. status: pending, approved, denied, used. user_keyed is of the normalised user code.
+create table device_codes (
+	keyed text primary key,
+	user_keyed text not null unique,
+	application_id text not null references applications (id) on delete cascade,
+	side text not null default 'oidc',
+	scopes text not null,
+	resources text,
+	status text not null default 'pending',
+	user_id text references users (id) on delete cascade,
+	login_event_id text references login_events (id),
+	sid text,
+	grant_id text not null,
+	wait bigint not null default 5,
+	polled_at bigint,
+	address text,
+	created_at bigint not null,
+	expires_at bigint not null
+);
+create index device_codes_expiry on device_codes (expires_at);
+-- API keys, app passwords and personal tokens of people (S3).
+create table person_tokens (
+	id text primary key,
+	user_id text not null references users (id) on delete cascade,
+	intent text not null,
+	identifier text not null unique,
+	description text not null default '',
+	keyed text not null unique,
+	scopes text not null default '',
+	created_at bigint not null,
+	expires_at bigint,
+	used_at bigint
+);
+create index person_tokens_user on person_tokens (user_id);
+-- S10: assertions that were accepted, until they would have ended.
+create table assertions (
+	client text not null,
+	jti text not null,
+	expires_at bigint not null,
+	primary key (client, jti)
+);
+create index assertions_expiry on assertions (expires_at);
+-- Back-channel logout: who is still to be told.
+create table logouts (
+	id text primary key,
+	application_id text not null references applications (id) on delete cascade,
+	user_id text references users (id) on delete cascade,
+	subject text not null,
+	sid text,
+	attempts bigint not null default 0,
+	next_at bigint not null,
+	created_at bigint not null
+);
+create index logouts_next on logouts (next_at);
 create table revoked_jti (jti text primary key, expires_at bigint not null);
 create index revoked_jti_expiry on revoked_jti (expires_at);
 
