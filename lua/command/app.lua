@@ -1,7 +1,7 @@
 -- command/app.lua: tidelock app.
 local args = require "command/args"
 local clients = require "auth/clients"
-local complete = require "config/applications".complete
+local applications = require "config/applications"
 local conf = require "kit/conf"
 local events = require "auth/events"
 local keys = require "auth/keys"
@@ -11,21 +11,36 @@ local rows = require "store/rows"
 local secrets = require "kit/secrets"
 local slug = require "kit/slug"
 local store = require "store/applications"
+local types = require "config/types"
+local warnings = require "config/warnings"
 
 local app = { usage = "app add|set|delete|list|show|secret NAME …", verbs = {} }
 
-local OPTIONS = {
-	name = "value", type = "value", ["redirect-uri"] = "list", scope = "list", ["client-id"] = "value", consent = "value",
-	grant = "list", pkce = "value", ["signing-alg"] = "value", ["post-logout-redirect-uri"] = "list",
-}
--- An option's word and the setting it is.
-local SETTING = {
-	name = "name", type = "client_type", ["redirect-uri"] = "redirect_uris", scope = "scopes", consent = "consent",
-	grant = "grant_types", pkce = "pkce", ["signing-alg"] = "signing_alg",
-	["post-logout-redirect-uri"] = "post_logout_redirect_uris", ["client-id"] = "client_id",
-}
-local CHANGES = "[--name N] [--type public|confidential] [--redirect-uri U]… [--scope S]… [--client-id C] [--consent C] "
-	.. "[--grant G]… [--pkce required|optional] [--signing-alg A] [--post-logout-redirect-uri U]…"
+-- An option's word, the setting it is and how it is given: every setting of the configuration but the secret, a list's word
+-- once for each item. An empty text takes a setting back to its default.
+local SETTING, FORM, OPTIONS, CHANGES = {}, {}, {}, {}
+
+local function offer(word, name, form)
+	SETTING[word], FORM[word] = name, form
+	OPTIONS[word] = form == "list" and "list" or "value"
+end
+
+for name, rule in pairs(applications.schema) do
+	local form = types.form[rule]
+	local word = name:gsub("_", "-")
+	if form == "list" then word = word:gsub("ies$", "y"):gsub("s$", "") end
+	if name ~= "client_secret" then offer(word, name, form) end
+end
+-- What is said most has a short word.
+offer("type", "client_type")
+offer("grant", "grant_types", "list")
+offer("redirect-regex", "redirect_uris", "list")
+
+for word in pairs(OPTIONS) do
+	CHANGES[#CHANGES + 1] = "--" .. word
+end
+table.sort(CHANGES)
+CHANGES = "[--SETTING VALUE]…\nsettings: " .. table.concat(CHANGES, " ")
 
 local function find(name)
 	return store.by_slug(name) or refuse('there is no application "%s"', name)
@@ -37,18 +52,56 @@ local function not_declared(row)
 	end
 end
 
+-- The text of an option as the setting has it.
+local function value_of(word, text)
+	local form = FORM[word]
+	if form == "boolean" then
+		return text == "true" or text == "yes" or (text ~= "false" and text ~= "no" and refuse("--%s is true or false", word))
+	elseif form == "json" and text:find("^%s*[{%[]") then
+		return json.decode(text) or refuse("--%s is not JSON", word)
+	end
+	return text
+end
+
+local function items_of(word, list)
+	local out = {}
+	for _, text in ipairs(list) do
+		if text ~= "" then out[#out + 1] = word == "redirect-regex" and { regex = text } or text end
+	end
+	return out
+end
+
+-- The settings with what the options say; lists are given whole.
 local function with_options(settings, options)
+	local lists = {}
 	for word, name in pairs(SETTING) do
-		if options[word] ~= nil then
-			settings[name] = options[word]
+		local given = options[word]
+		if type(given) == "table" then
+			local items = items_of(word, given)
+			lists[name] = lists[name] or {}
+			table.move(items, 1, #items, #lists[name] + 1, lists[name])
+		elseif given then
+			settings[name] = nil
+			if given ~= "" then settings[name] = value_of(word, given) end
 		end
 	end
+	for name, list in pairs(lists) do settings[name] = list end
 	return settings
+end
+
+-- What is dangerous about it, for standard error.
+local function warned(answer, full)
+	local lines = {}
+	for _, each in ipairs(warnings.of_application(full)) do
+		lines[#lines + 1] = "warning: " .. each.message .. "\n"
+	end
+	answer.err = table.concat(lines)
+	return answer
 end
 
 -- The settings as the configuration would have them: the same checks, the same defaults.
 local function completed(settings)
-	local full, why = complete(settings, "the command line")
+	local full, why = applications.complete(settings, "the command line")
 	if not full then
 		refuse(why)
 	end
@@ -114,7 +167,7 @@ function app.verbs.add(argv, first)
 		.. ("issuer         %s"):format(urls_of(setmetatable({ slug = name }, { __index = settings })).issuer)
 	local one = record(find(name))
 	one.client_secret = secret
-	return print_.done(options, text, one)
+	return warned(print_.done(options, text, one), settings)
 end
 
 function app.verbs.set(argv, first)
@@ -129,7 +182,7 @@ function app.verbs.set(argv, first)
 		refuse("another application has this client_id")
 	end
 	clients.changed()
-	return print_.done(options, ('application "%s" changed'):format(row.slug), record(find(row.slug)))
+	return warned(print_.done(options, ('application "%s" changed'):format(row.slug), record(find(row.slug))), full)
 end
 
 function app.verbs.delete(argv, first)
@@ -153,9 +206,21 @@ function app.verbs.list(argv, first)
 		{ "active", "ACTIVE" }, { "declared", "DECLARED" }, { "scopes", "SCOPES" } })
 end
 
-local FIELDS = { "slug", "name", "client_id", "client_type", "active", "declared", "secrets", "redirect_uris", "scopes",
-	"grant_types", "consent", "pkce", "signing_alg" }
+local FIRST = { "slug", "name", "client_id", "client_type", "active", "declared", "secrets" }
 local URLS = { "issuer", "discovery", "authorization", "token", "userinfo", "jwks" }
+
+-- What it is, then every setting by name.
+local function fields_of(one)
+	local fields, rest = { table.unpack(FIRST) }, {}
+	for name in pairs(applications.schema) do
+		if one[name] ~= nil and name ~= "client_secret" then rest[#rest + 1] = name end
+	end
+	table.sort(rest)
+	for _, name in ipairs(rest) do
+		if name ~= "name" and name ~= "client_id" and name ~= "client_type" then fields[#fields + 1] = name end
+	end
+	return fields
+end
 
 function app.verbs.show(argv, first)
 	local options = args.parse(argv, first, { usage = "app show NAME", positional = { "NAME" } })
@@ -164,7 +229,7 @@ function app.verbs.show(argv, first)
 		one.jwks = json.decode(keys.jwks())
 		return { out = print_.json(json.object(one)) }
 	end
-	return { out = print_.record(one, FIELDS) .. "\n" .. print_.record(one.urls, URLS) .. "\n" .. keys.jwks() .. "\n" }
+	return { out = print_.record(one, fields_of(one)) .. "\n" .. print_.record(one.urls, URLS) .. "\n" .. keys.jwks() .. "\n" }
 end
 
 -- Rotation: the new secret is good at once, the old one until --retire.

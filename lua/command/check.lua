@@ -32,15 +32,17 @@ function check.run(argv, first, body)
 	local changes = declared.diff(body.config)
 	local clash = declared.clashes(changes)
 	errors[#errors + 1] = clash
+	local warnings = body.config.warnings or {}
 	if options.json then
 		return { status = #errors > 0 and 1 or 0, out = print_.json(json.object {
-			valid = #errors == 0, errors = json.array(errors), changes = plain(changes),
+			valid = #errors == 0, errors = json.array(errors), warnings = json.array(warnings), changes = plain(changes),
 		}) }
 	end
 	if #errors > 0 then
 		return { status = 1, err = table.concat(errors, "\n") .. "\n" }
 	end
 	local lines = { "the configuration is valid" }
+	for _, text in ipairs(warnings) do lines[#lines + 1] = "warning: " .. text end
 	for _, item in ipairs(changes) do
 		lines[#lines + 1] = ("a reload: %s %s is %s"):format(item.kind, item.name, item.change)
 	end

@@ -5,6 +5,7 @@ local nearest = require "config/nearest"
 local references = require "config/references"
 local settings = require "config/settings"
 local types = require "config/types"
+local warnings = require "config/warnings"
 
 local function place(declaration)
 	return ("%s:%d"):format(declaration.file, declaration.line)
@@ -61,6 +62,22 @@ local function collect(state)
 	return data, origin, broken
 end
 
+-- What is right but dangerous, as "file:line: text".
+local function warned(state, data, origin)
+	local list = {}
+	warnings.find(data, function(made, field, message)
+		local from = made and origin[made]
+		if from then
+			local at = from.declaration
+			list[#list + 1] = ("%s:%d: %s \"%s\": %s"):format(at.file, language.field_line(state, at.file, at.line, field), from.kind,
+				at.label, message)
+		elseif state.set_at[field] then
+			list[#list + 1] = ("%s: %s"):format(state.set_at[field], message)
+		end
+	end)
+	return list
+end
+
 local function for_master(data)
 	local s = data.settings
 	local out = { "data=" .. s.data, "public_url=" .. s.public_url }
@@ -105,5 +122,6 @@ return function(path)
 	if #state.errors > 0 then
 		return nil, state.errors
 	end
+	data.warnings = warned(state, data, origin)
 	return data, for_master(data)
 end

@@ -3,6 +3,14 @@ local duration = require "kit/duration"
 
 local types = {}
 
+-- How a command line gives what a rule takes: "list", "boolean" or "json"; a plain text where nothing is said.
+types.form = setmetatable({}, { __mode = "k" })
+
+local function formed(form, rule)
+	types.form[rule] = form
+	return rule
+end
+
 local function kind(value)
 	return type(value) == "table" and "a table" or type(value) == "string" and "a text" or type(value) == "nil" and "nothing"
 		or type(value) == "boolean" and "true or false" or "a " .. type(value)
@@ -18,6 +26,7 @@ function types.boolean(value)
 	end
 	return value
 end
+formed("boolean", types.boolean)
 
 -- max defaults to 500 bytes; empty only where `empty` says so.
 function types.text(options)
@@ -87,7 +96,7 @@ end
 -- A list whose items obey `rule`; without repetition.
 function types.list(rule, most)
 	most = most or 200
-	return function(value)
+	return formed("list", function(value)
 		if type(value) ~= "table" then
 			return wrong("a list { … }", value)
 		end
@@ -113,12 +122,12 @@ function types.list(rule, most)
 			seen[kept] = true
 		end
 		return out
-	end
+	end)
 end
 
 -- A table of known fields, nested.
 function types.record(schema)
-	return function(value)
+	return formed("json", function(value)
 		if type(value) ~= "table" then
 			return wrong("a table { … }", value)
 		end
@@ -135,7 +144,7 @@ function types.record(schema)
 			out[name] = kept
 		end
 		return out
-	end
+	end)
 end
 
 -- Plain data of the owner's: attributes. Texts, numbers, booleans and tables of them, 8 deep.
@@ -182,7 +191,7 @@ end
 
 function types.any_of(wanted, ...)
 	local rules = { ... }
-	return function(value)
+	return formed("json", function(value)
 		for _, rule in ipairs(rules) do
 			local kept = rule(value)
 			if kept ~= nil then
@@ -190,7 +199,7 @@ function types.any_of(wanted, ...)
 			end
 		end
 		return wrong(wanted, value)
-	end
+	end)
 end
 
 -- Checks the fields of `given` by `schema`; report(field, message) for each that is wrong. Unknown fields are wrong.
