@@ -2,7 +2,7 @@
 -- what belongs into the ID token and what to userinfo, and leaves an event for each script that failed or overreached.
 --
 -- A context is { user = row, application, scopes = list, grant_type, login = { at, amr, acr }, session_id, req,
--- requested = what the claims parameter selected (oidc/claims_parameter), or nil }.
+-- requested = what the claims parameter selected (oidc/claims_parameter), or nil, alone = no access token comes with the ID token }.
 local events  = require "auth/events"
 local mapping = require "mapping/scopes"
 local scope   = require "kit/scope"
@@ -72,10 +72,11 @@ local function select(into, names, made, extra)
 	return into
 end
 
--- For the ID token: everything where the application has it so (authentik's default), else what `claims` asked for.
+-- For the ID token: everything where the application has it so (authentik's default) or nobody could ask userinfo (Core 5.4), else
+-- what `claims` asked for.
 function claims.for_id_token(context)
 	local made, extra = both(context)
-	local base = context.application.include_claims_in_id_token ~= false and made or {}
+	local base = (context.alone or context.application.include_claims_in_id_token ~= false) and made or {}
 	return select(base, (context.requested or {}).id_token, made, extra)
 end
 

@@ -1,5 +1,4 @@
 -- auth/codes.lua: authorization codes (S6): one client, one redirect_uri, one minute, one use.
-local err = require "kit/err"
 local events = require "auth/events"
 local grants = require "store/grants"
 local rows = require "store/rows"
@@ -11,18 +10,18 @@ local codes = {}
 
 local LIFETIME = 60
 
--- A code for what `given` says; the field names are those of store/codes. The session must be alive.
-function codes.issue(given)
+-- A code for what `given` says (the field names are those of store/codes), and the statement that stores it, which fails
+-- unless the session is alive.
+function codes.make(given)
 	local code = crypto.token("tlc_")
-	local application, session = given.application, given.session
-	local ok = rows.batch { store.insert_statement {
-		keyed = secrets.keyed(code), application_id = application.id, session_id = session.id,
+	local application = given.application
+	return code, store.insert_statement {
+		keyed = secrets.keyed(code), application_id = application.id, session_id = given.session.id,
 		redirect_uri = given.redirect_uri, redirect_uri_sent = given.redirect_uri_sent ~= false,
 		challenge = given.challenge, method = given.method, nonce = given.nonce, scopes = scope.join(given.scopes),
 		claims_parameter = given.claims_parameter, resources = given.resources, grant_id = crypto.id(),
 		expires_at = time.now() + (application.code_lifetime or LIFETIME),
-	} }
-	return err.need(ok, "expired_request", "Your session ended meanwhile.", { status = 400 }) and code
+	}
 end
 
 -- The row with scopes as a list, `application` found; nil when it is no code, unknown, burnt or expired. A used one is

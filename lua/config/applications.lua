@@ -61,11 +61,12 @@ applications.schema = {
 	policies = words,
 	policy_mode = types.one_of("all", "any"),
 	consent = types.one_of("remembered", "always", "expiring", "implicit"),
-	grant_types = types.list(types.one_of("authorization_code", "refresh_token", "implicit", "client_credentials", "password",
+	-- What the token endpoint does; the front channel is response_types' own affair.
+	grant_types = types.list(types.one_of("authorization_code", "refresh_token", "client_credentials", "password",
 		"urn:ietf:params:oauth:grant-type:device_code", "urn:ietf:params:oauth:grant-type:token-exchange",
 		"urn:ietf:params:oauth:grant-type:jwt-bearer")),
 	response_types = types.list(types.one_of("code", "id_token", "id_token token", "code token", "code id_token",
-		"code id_token token", "token", "none")),
+		"code id_token token")),
 	pkce = types.one_of("required", "optional"),
 	pkce_methods = types.list(types.one_of("S256", "plain")),
 	consent_lifetime = types.duration(60, 3650 * DAY),
@@ -195,7 +196,9 @@ local function agree(a, report)
 	if keyed and not a.jwks and not a.jwks_uri then
 		report("token_endpoint_auth_method", "private_key_jwt needs jwks or jwks_uri")
 	end
-	if a.client_type == "public" and a.pkce == "optional" and contains(a.response_types, "code") then
+	local code = false
+	for _, kind in ipairs(a.response_types) do code = code or kind:find("code", 1, true) ~= nil end
+	if a.client_type == "public" and a.pkce == "optional" and code then
 		report("pkce", "a public client needs PKCE wherever a code is issued")
 	end
 	if contains(a.scopes, "offline_access") and not contains(a.grant_types, "refresh_token") then

@@ -52,6 +52,16 @@ function scope.intersect(a, b)
 	return out
 end
 
+function scope.without(list, name)
+	local out = {}
+	for _, each in ipairs(list) do
+		if each ~= name then
+			out[#out + 1] = each
+		end
+	end
+	return out
+end
+
 function scope.contains_all(a, b)
 	for _, name in ipairs(b) do
 		if not scope.has(a, name) then

@@ -1,9 +1,9 @@
 -- oidc/authorize.lua: the authorization endpoint (RFC 6749 3.1, OpenID Connect Core 3.1.2). A GET is a client's request or, with
 -- nothing but a sealed `request`, one of ours that continues after a page (S13, S15). A POST seals and answers 303.
 local answer      = require "oidc/answer"
+local handed_out  = require "oidc/authorization_response"
 local check       = require "kit/check"
 local clients     = require "auth/clients"
-local codes       = require "auth/codes"
 local err         = require "kit/err"
 local reply       = require "kit/reply"
 local request     = require "oidc/request"
@@ -49,17 +49,13 @@ local function expected_person(t, application, current)
 end
 
 local function issue(req, context, t, current)
-	local params = t.params
 	if not expected_person(t, context.application, current) then
 		answer.fail(context, "login_required", "Another person is signed in than the one asked for.")
 	end
 	task.detach()
-	local code = codes.issue {
-		application = context.application, user = current.user, session = current, redirect_uri = params.redirect_uri,
-		redirect_uri_sent = true, challenge = params.challenge, method = params.method, nonce = params.nonce,
-		scopes = params.scopes, claims_parameter = params.claims, req = req,
-	}
-	return answer.redirect(context, { { "code", code } })
+	return answer.send(context, handed_out.make {
+		application = context.application, session = current, params = t.params, req = req,
+	})
 end
 
 -- Silent answer, page or error: session.decide says which (D11).

@@ -4,6 +4,7 @@ local answer           = require "oidc/answer"
 local claims_parameter = require "oidc/claims_parameter"
 local clients          = require "auth/clients"
 local err              = require "kit/err"
+local response_type    = require "oidc/response_type"
 local scope            = require "kit/scope"
 local scopes           = require "oidc/scopes"
 local tokens           = require "auth/tokens"
@@ -62,20 +63,19 @@ local function given(map, name)
 	if value ~= "" then return value end
 end
 
-local function response(context, map)
-	local mode = given(map, "response_mode")
-	if mode == "fragment" then context.response_mode = mode end
-	local kind = given(map, "response_type")
-	if not kind then answer.fail(context, "invalid_request", "The parameter response_type is missing.") end
-	if kind ~= "code" or not scope.has(context.application.response_types, "code") then
-		answer.fail(context, "unsupported_response_type", "Only the response type code is offered.")
+-- What is handed out (oidc/response_type): the application's list of response types decides; a code needs its grant type too.
+local function kind_of(context, map, problem)
+	local text = given(map, "response_type")
+	if not text then answer.fail(context, "invalid_request", "The parameter response_type is missing.") end
+	local kind = response_type.read(text)
+	if not kind or not scope.has(context.application.response_types, kind.name) then
+		answer.fail(context, "unsupported_response_type", "The application does not use this response type.")
 	end
-	if not scope.has(context.application.grant_types, "authorization_code") then
+	if kind.code and not scope.has(context.application.grant_types, "authorization_code") then
 		answer.fail(context, "unauthorized_client", "The application may not use authorization codes.")
 	end
-	if mode and mode ~= "query" and mode ~= "fragment" then
-		answer.fail(context, "invalid_request", "The response mode is not supported.")
-	end
+	if problem then answer.fail(context, "invalid_request", problem) end
+	return kind
 end
 
 -- OpenID Connect Core 3.1.2.6: never ignored, since they may carry what the client relies on.
@@ -85,8 +85,9 @@ local function objects(context, map)
 	if map.registration then answer.fail(context, "registration_not_supported", "The parameter registration is not supported.") end
 end
 
--- RFC 7636. Without a method the challenge is plain (4.3).
-local function pkce(context, map)
+-- RFC 7636. Without a method the challenge is plain (4.3). Where no code is issued there is nothing to prove.
+local function pkce(context, map, kind)
+	if not kind.code then return nil end
 	local application = context.application
 	local challenge, method = given(map, "code_challenge"), given(map, "code_challenge_method")
 	if not challenge then
@@ -104,6 +105,25 @@ local function pkce(context, map)
 		answer.fail(context, "invalid_request", "The code_challenge is malformed.")
 	end
 	return challenge, method
+end
+
+-- What is granted (S20). An ID token is of OpenID Connect, and without a code nothing could be refreshed.
+local function granted(context, map, kind)
+	local list, why = scopes.asked(given(map, "scope"), context.application)
+	if not list then answer.fail(context, "invalid_scope", why) end
+	if kind.id_token and not scope.has(list, "openid") then
+		answer.fail(context, "invalid_scope", "An ID token needs the scope openid.")
+	end
+	return kind.code and list or scope.without(list, "offline_access")
+end
+
+-- Core 3.2.2.1, 3.3.2.11: it ties an ID token that passes through the browser to the request.
+local function nonce(context, map, kind)
+	local text = given(map, "nonce")
+	if kind.id_token and not text then
+		answer.fail(context, "invalid_request", "The parameter nonce is missing; this response type needs it.")
+	end
+	return text
 end
 
 -- The values of a prompt text; those that nobody knows are ignored, as Core 3.1.2.1 allows.
@@ -146,27 +166,26 @@ local function claims(context, map)
 end
 
 -- Reads the parsed parameters. Returns the context for oidc/answer and what transaction.new takes: { client_id, prompt = list, max_age,
--- hint_subject, login_hint, params = { redirect_uri, response_mode, state, scopes, nonce, challenge, method, claims = see
+-- hint_subject, login_hint, params = { response_type, redirect_uri, response_mode, state, scopes, nonce, challenge, method, claims = see
 -- oidc/claims_parameter, consent_scopes = what the person is asked to agree to } }.
 function request.read(map, duplicated)
 	local application, redirect_uri = addressed(map, duplicated)
+	local mode, problem = response_type.mode(given(map, "response_mode"), given(map, "response_type"), redirect_uri)
 	local context = {
-		application = application, redirect_uri = redirect_uri, response_mode = "query",
-		state = not duplicated.state and map.state or nil,
+		application = application, redirect_uri = redirect_uri, response_mode = mode, state = not duplicated.state and map.state or nil,
 	}
 	single(context, map, duplicated)
-	response(context, map)
+	local kind = kind_of(context, map, problem)
 	objects(context, map)
-	local list, why = scopes.asked(given(map, "scope"), application)
-	if not list then answer.fail(context, "invalid_scope", why) end
-	local challenge, method = pkce(context, map)
+	local list = granted(context, map, kind)
+	local challenge, method = pkce(context, map, kind)
 	local asked = claims(context, map)
 	return context, {
 		client_id = application.client_id, prompt = prompts(context, map), max_age = max_age(context, map),
 		hint_subject = hinted(context, map), login_hint = given(map, "login_hint"),
 		params = {
-			redirect_uri = redirect_uri, response_mode = context.response_mode, state = context.state, scopes = list,
-			nonce = given(map, "nonce"), challenge = challenge, method = method, claims = asked,
+			response_type = kind.name, redirect_uri = redirect_uri, response_mode = mode, state = context.state, scopes = list,
+			nonce = nonce(context, map, kind), challenge = challenge, method = method, claims = asked,
 			consent_scopes = asked and scope.union(list, asked.scopes) or list,
 		},
 	}

@@ -45,6 +45,22 @@ function pages.continue(values)
 	return page("continue", "One moment", values, 200, { refresh = "0; url=" .. values.url })
 end
 
+-- Form Post Response Mode: a form with the answer, to the client's address, that sends itself; by its button where scripts are off. This
+-- page alone has no form-action and one script (S15).
+local SEND = "document.getElementById('form-post').submit()"
+local SENDS_ITSELF = reply.POLICY:gsub("form%-action 'self'; ", "") .. "; script-src '"
+	.. "sha256-" .. base64.encode(crypto.sha256(SEND)) .. "'"
+
+-- values: action, fields = { { name, value }, … } (those without a value are left out), application (name)
+function pages.form_post(values)
+	local fields = {}
+	for _, pair in ipairs(values.fields) do
+		if pair[2] ~= nil then fields[#fields + 1] = { name = pair[1], value = tostring(pair[2]) } end
+	end
+	values.fields, values.script = fields, template.safe(SEND)
+	return page("form_post", "One moment", values, 200, { ["content-security-policy"] = SENDS_ITSELF })
+end
+
 -- values: see portal/account.lua
 function pages.home(values, status)
 	return page("home", "Your account", values, status)

@@ -109,6 +109,7 @@ export class Broker {
 	async serve() {
 		const args = ['serve', '-c', this.file, ...(process.env.TIDELOCK_UNSEALED ? ['--unsealed'] : []), ...(this.options.args ?? [])];
 		this.log = '';
+		this.moved = 0;
 		this.child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...this.options.env } });
 		const keep = (chunk) => { this.log += chunk; };
 		this.child.stdout.on('data', keep);
@@ -150,7 +151,11 @@ export class Broker {
 		assert.equal(answer.status, 200, answer.text);
 		return JSON.parse(answer.text);
 	}
-	advance(seconds) { return this.debug({ advance: seconds }); }
+	// Moves its clock; `moved` says by how much it is ahead.
+	advance(seconds) {
+		this.moved += seconds;
+		return this.debug({ advance: seconds });
+	}
 
 	// Runs a command as an administrator would; answers { status, out, err }.
 	command(...argv) {

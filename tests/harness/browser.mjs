@@ -104,6 +104,19 @@ export class Browser {
 	}
 }
 
+// What a client is told at its redirect URI, however it travels: { mode, parameters, target }; nothing may stand in two places.
+export function answerOf({ away, page }) {
+	if (!away) {
+		const form = formOf(page.text, 'form-post');
+		return { mode: 'form_post', parameters: form.fields, target: form.action };
+	}
+	const [query, fragment] = [away.searchParams, new URLSearchParams(away.hash.slice(1))];
+	const used = ['code', 'error', 'id_token', 'access_token'].some((name) => fragment.has(name)) ? fragment : query;
+	const other = used === query ? fragment : query;
+	for (const name of ['code', 'error', 'id_token', 'access_token', 'state', 'iss']) if (other.has(name)) throw new Error(`${name} stands in the wrong place of ${away}`);
+	return { mode: used === query ? 'query' : 'fragment', parameters: Object.fromEntries(used), target: away.href.split(/[?#]/)[0] };
+}
+
 export function pkce() {
 	const verifier = randomBytes(32).toString('base64url');
 	return { verifier, challenge: createHash('sha256').update(verifier).digest('base64url') };

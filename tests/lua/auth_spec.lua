@@ -84,8 +84,9 @@ end
 
 local function code_for(name, app_name, scopes)
 	local made = sign_in(name)
-	local text = codes.issue { application = application(app_name), user = made.user, session = made,
+	local text, statement = codes.make { application = application(app_name), user = made.user, session = made,
 		redirect_uri = "https://x/cb", scopes = scopes or { "openid", "profile" }, nonce = "n" }
+	assert(rows.batch { statement })
 	return text, made
 end
 

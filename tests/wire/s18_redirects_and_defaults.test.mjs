@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { Broker, configuration } from '../harness/broker.mjs';
-import { Browser, authorizeUrl, claimsOf, obtainTokens, pkce, secretOf, tokenRequest } from '../harness/browser.mjs';
+import { Browser, answerOf, authorizeUrl, claimsOf, obtainTokens, pkce, secretOf, tokenRequest } from '../harness/browser.mjs';
 
 const home = 'https://app.example.org/cb';
 const app = (name, more = '') => `application "${name}" { client_id = "${name}", client_secret = "${name}-secret", redirect_uris = { "${home}" }, ${more} }\n`;
@@ -73,8 +73,8 @@ test('S19_an_application_that_says_nothing_gets_the_safe_defaults', async () => 
 		assert.ok(['unsupported_grant_type', 'unauthorized_client'].includes(answer.json.error), grant_type);
 	}
 	for (const response_type of ['token', 'id_token', 'code token', 'code id_token', 'none']) {
-		const { away } = await browser.open(authorizeUrl(broker, { client_id: 'plain', redirect_uri: home, response_type, nonce: 'n' }));
-		assert.equal(away.searchParams.get('error'), 'unsupported_response_type', response_type);
+		const at = await browser.open(authorizeUrl(broker, { client_id: 'plain', redirect_uri: home, response_type, nonce: 'n' }));
+		assert.equal(answerOf(at).parameters.error, 'unsupported_response_type', response_type);
 	}
 	// One switch takes iss out of answers, errors and metadata.
 	const off = await new Browser(broker).get(authorizeUrl(broker, { client_id: 'noiss', redirect_uri: home, prompt: 'none' }));
