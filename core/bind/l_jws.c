@@ -7,6 +7,7 @@
 #include "bind/l_key.h"
 #include "bind/offload.h"
 #include "bind/scratch.h"
+#include "crypto/hash.h"
 #include "jose/jws.h"
 
 static const char cache_key; /* registry: userdata with struct jws_cache * */
@@ -61,7 +62,8 @@ static enum pk_alg signing_alg(lua_State *L, const struct pk *k, int index)
 	enum pk_alg alg = lua_isnoneornil(L, index) ? pk_alg(k) : pk_alg_of(check_slice(L, index));
 
 	luaL_argcheck(L, pk_is_private(k), 1, "not a private key");
-	luaL_argcheck(L, alg != PK_PS256 && pk_fits(k, alg), index, "the key is for another algorithm");
+	luaL_argcheck(
+		L, pk_alg_signs(alg) && pk_fits(k, alg), index, "the key is for another algorithm");
 	return alg;
 }
 
@@ -142,6 +144,19 @@ static void set_text(lua_State *L, const char *name, struct slice s)
 	lua_setfield(L, -2, name);
 }
 
+static int push_parsed(lua_State *L, struct slice compact, struct jws *j)
+{
+	lua_createtable(L, 0, 5);
+	json_push(L, j->fields);
+	lua_setfield(L, -2, "header");
+	set_text(L, "payload", buf_slice(&j->payload));
+	set_text(L, "signing_input", j->signing_input);
+	set_text(L, "signature", buf_slice(&j->signature));
+	set_text(L, "compact", compact);
+	jws_free(j);
+	return 1;
+}
+
 /* parse(compact) → { header, payload, signing_input, signature, compact } | nil, reason. Proves nothing. */
 static int l_parse(lua_State *L)
 {
@@ -152,15 +167,23 @@ static int l_parse(lua_State *L)
 
 	if (st)
 		return offload_refuse(L, error ? error : st_name(st));
-	lua_createtable(L, 0, 5);
-	json_push(L, j->fields);
-	lua_setfield(L, -2, "header");
-	set_text(L, "payload", buf_slice(&j->payload));
-	set_text(L, "signing_input", j->signing_input);
-	set_text(L, "signature", buf_slice(&j->signature));
-	set_text(L, "compact", compact);
-	jws_free(j);
-	return 1;
+	return push_parsed(L, compact, j);
+}
+
+/* open_hmac(compact, secret) → parse's table of an HS256 token whose signature is right | nil, reason */
+static int l_open_hmac(lua_State *L)
+{
+	struct slice compact = check_slice(L, 1), secret = check_slice(L, 2);
+	const char *error;
+	struct jws *j;
+	enum st st;
+
+	luaL_argcheck(L, secret.n >= HASH_HMAC_SIZE, 2, "RFC 7518 3.2: a secret of 32 bytes or more");
+	j = new_parsed(L);
+	st = jws_open_hmac(compact, secret, j, &error);
+	if (st)
+		return offload_refuse(L, error ? error : st_name(st));
+	return push_parsed(L, compact, j);
 }
 
 /* ---- check ---- */
@@ -329,6 +352,7 @@ int bind_jws(lua_State *L)
 	static const luaL_Reg functions[] = {
 		{"sign", l_sign},
 		{"parse", l_parse},
+		{"open_hmac", l_open_hmac},
 		{"check", l_check},
 		{NULL, NULL},
 	};

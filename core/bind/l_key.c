@@ -108,7 +108,7 @@ static int l_generate(lua_State *L)
 	struct task *t = offload_task(L);
 	struct generate_job *g;
 
-	luaL_argcheck(L, alg != PK_ALG_NONE && alg != PK_PS256, 1, "RS256, ES256, ES384 or ES512");
+	luaL_argcheck(L, pk_alg_signs(alg), 1, "RS256, ES256, ES384 or ES512");
 	g = calloc(1, sizeof(*g));
 	if (!g)
 		return offload(L, t, NULL);

@@ -26,7 +26,11 @@ struct alg_info {
 static const struct alg_info algs[] = {
 	[PK_ALG_NONE] = {"", NULL, MBEDTLS_ECP_DP_NONE, 0, HASH_SHA256, MBEDTLS_MD_NONE},
 	[PK_RS256] = {"RS256", NULL, MBEDTLS_ECP_DP_NONE, 0, HASH_SHA256, MBEDTLS_MD_SHA256},
+	[PK_RS384] = {"RS384", NULL, MBEDTLS_ECP_DP_NONE, 0, HASH_SHA384, MBEDTLS_MD_SHA384},
+	[PK_RS512] = {"RS512", NULL, MBEDTLS_ECP_DP_NONE, 0, HASH_SHA512, MBEDTLS_MD_SHA512},
 	[PK_PS256] = {"PS256", NULL, MBEDTLS_ECP_DP_NONE, 0, HASH_SHA256, MBEDTLS_MD_SHA256},
+	[PK_PS384] = {"PS384", NULL, MBEDTLS_ECP_DP_NONE, 0, HASH_SHA384, MBEDTLS_MD_SHA384},
+	[PK_PS512] = {"PS512", NULL, MBEDTLS_ECP_DP_NONE, 0, HASH_SHA512, MBEDTLS_MD_SHA512},
 	[PK_ES256] = {"ES256", "P-256", MBEDTLS_ECP_DP_SECP256R1, 32, HASH_SHA256, MBEDTLS_MD_SHA256},
 	[PK_ES384] = {"ES384", "P-384", MBEDTLS_ECP_DP_SECP384R1, 48, HASH_SHA384, MBEDTLS_MD_SHA384},
 	[PK_ES512] = {"ES512", "P-521", MBEDTLS_ECP_DP_SECP521R1, 66, HASH_SHA512, MBEDTLS_MD_SHA512},
@@ -65,6 +69,11 @@ const char *pk_alg_name(enum pk_alg alg)
 const char *pk_curve(enum pk_alg alg)
 {
 	return algs[alg].curve;
+}
+
+bool pk_alg_signs(enum pk_alg alg)
+{
+	return alg == PK_RS256 || algs[alg].curve != NULL;
 }
 
 bool pk_alg_is_slow(enum pk_alg alg)
@@ -357,9 +366,16 @@ static enum st rsa_sign(struct pk *k, const unsigned char *hash, struct buf *sig
 	return st;
 }
 
+static bool is_pss(enum pk_alg alg)
+{
+	return alg == PK_PS256 || alg == PK_PS384 || alg == PK_PS512;
+}
+
 static enum st rsa_verify(
 	struct pk *k, enum pk_alg alg, const unsigned char *hash, struct slice signature)
 {
+	mbedtls_md_type_t md = algs[alg].md;
+	unsigned size = (unsigned)hash_size(algs[alg].hash);
 	struct rsa_copy *c;
 	int result;
 
@@ -370,12 +386,11 @@ static enum st rsa_verify(
 		rsa_give(k, c);
 		return ST_NOMEM;
 	}
-	if (alg == PK_PS256) /* RFC 7518 3.5: MGF1 with SHA-256, a salt as long as the hash */
+	if (is_pss(alg)) /* RFC 7518 3.5: MGF1 with the same hash, a salt as long as it */
 		result = mbedtls_rsa_rsassa_pss_verify_ext(
-			&c->rsa, MBEDTLS_MD_SHA256, 32, hash, MBEDTLS_MD_SHA256, 32, signature.p);
+			&c->rsa, md, size, hash, md, (int)size, signature.p);
 	else
-		result = mbedtls_rsa_rsassa_pkcs1_v15_verify(
-			&c->rsa, MBEDTLS_MD_SHA256, 32, hash, signature.p);
+		result = mbedtls_rsa_rsassa_pkcs1_v15_verify(&c->rsa, md, size, hash, signature.p);
 	rsa_give(k, c);
 	return result == 0 ? ST_OK : ST_BAD;
 }
@@ -461,7 +476,7 @@ enum st pk_sign(struct pk *k, enum pk_alg alg, struct slice message, struct buf 
 {
 	unsigned char hash[HASH_SIZE_MAX];
 
-	if (!k->is_private || !pk_fits(k, alg) || alg == PK_PS256)
+	if (!k->is_private || !pk_fits(k, alg) || !pk_alg_signs(alg))
 		return ST_BAD;
 	hash_bytes(algs[alg].hash, message, hash);
 	return algs[alg].curve ? ec_sign(k, &algs[alg], hash, signature)

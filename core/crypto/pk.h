@@ -8,7 +8,19 @@
 struct pk;
 struct mbedtls_pk_context;
 
-enum pk_alg { PK_ALG_NONE, PK_RS256, PK_PS256, PK_ES256, PK_ES384, PK_ES512 };
+/* RSA signs with RS256 alone; the others are for checking what clients and upstreams sign. */
+enum pk_alg {
+	PK_ALG_NONE,
+	PK_RS256,
+	PK_RS384,
+	PK_RS512,
+	PK_PS256,
+	PK_PS384,
+	PK_PS512,
+	PK_ES256,
+	PK_ES384,
+	PK_ES512
+};
 
 enum {
 	PK_RSA_BITS_MIN = 2048,
@@ -21,6 +33,7 @@ enum {
 enum pk_alg pk_alg_of(struct slice name);
 const char *pk_alg_name(enum pk_alg alg); /* "" for PK_ALG_NONE */
 const char *pk_curve(enum pk_alg alg);    /* "P-256", …; NULL for RSA */
+bool pk_alg_signs(enum pk_alg alg);       /* not only verified */
 bool pk_alg_is_slow(enum pk_alg alg); /* verification takes over a millisecond: belongs on the pool */
 
 /* A new private key: RS256 (2048 bits), ES256, ES384, ES512. Takes up to a second for RSA. */

@@ -36,16 +36,18 @@ static bool split(struct slice compact, struct slice parts[3], struct slice *sig
 static enum st check_header(struct jws *j, const char **error)
 {
 	static const char *const refused[] = {"crit", "b64", "zip", "enc"};
-	const struct json *alg;
 
 	if (json_type(j->fields) != JSON_OBJECT)
 		return wrong(error, "the header is not an object");
 	for (size_t i = 0; i < ARRAY_LEN(refused); i++)
 		if (json_member(j->fields, refused[i]))
 			return wrong(error, "the header has a member that is not supported");
-	alg = json_member(j->fields, "alg");
-	j->alg = alg ? pk_alg_of(json_string(alg)) : PK_ALG_NONE;
-	return j->alg == PK_ALG_NONE ? wrong(error, "the algorithm is not supported") : ST_OK;
+	return ST_OK;
+}
+
+static struct slice named_alg(const struct jws *j)
+{
+	return json_member_string(j->fields, "alg");
 }
 
 static enum st decode_parts(struct slice parts[3], struct jws *out, const char **error)
@@ -61,7 +63,8 @@ static enum st decode_parts(struct slice parts[3], struct jws *out, const char *
 	return ST_OK;
 }
 
-enum st jws_parse(struct slice compact, struct jws *out, const char **error)
+/* All but the algorithm. */
+static enum st parse(struct slice compact, struct jws *out, const char **error)
 {
 	struct slice parts[3];
 	const char *json_error;
@@ -85,6 +88,31 @@ enum st jws_parse(struct slice compact, struct jws *out, const char **error)
 	if (st)
 		return st == ST_BAD ? wrong(error, "the header is not strict JSON") : st;
 	return check_header(out, error);
+}
+
+enum st jws_parse(struct slice compact, struct jws *out, const char **error)
+{
+	enum st st = parse(compact, out, error);
+
+	if (st)
+		return st;
+	out->alg = pk_alg_of(named_alg(out));
+	return out->alg == PK_ALG_NONE ? wrong(error, "the algorithm is not supported") : ST_OK;
+}
+
+enum st jws_open_hmac(struct slice compact, struct slice secret, struct jws *out, const char **error)
+{
+	unsigned char mac[HASH_HMAC_SIZE];
+	enum st st = parse(compact, out, error);
+
+	if (st)
+		return st;
+	if (!slice_eq(named_alg(out), SLICE_LIT("HS256")))
+		return wrong(error, "the algorithm is not supported");
+	hash_hmac_sha256(secret, out->signing_input, mac);
+	if (!secret_eq(slice_of(mac, sizeof(mac)), buf_slice(&out->signature)))
+		return wrong(error, "the signature is wrong");
+	return ST_OK;
 }
 
 void jws_free(struct jws *j)

@@ -25,6 +25,12 @@ must_check enum st jws_fits(const struct jws *j, const struct pk *k, const char 
 /* ST_OK: the signature is right. Slow for ECDSA (pk_alg_is_slow). */
 must_check enum st jws_verify(const struct jws *j, struct pk *k);
 
+/* The same for a token that the holder of a shared secret made: "HS256" and nothing else, its signature checked in constant
+ * time. ST_BAD with *error: one of jws_parse's reasons, or a wrong signature. A secret is never a key: the two kinds of token
+ * are told apart by which function is called, not by the header (RFC 8725 3.1). jws_free afterwards always. */
+must_check enum st jws_open_hmac(
+	struct slice compact, struct slice secret, struct jws *out, const char **error);
+
 /* Appends BASE64URL(header) "." BASE64URL(payload). */
 must_check enum st jws_signing_input(struct slice header, struct slice payload, struct buf *out);
 /* Signs what stands in compact (a signing input) and appends "." and the signature. */

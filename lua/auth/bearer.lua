@@ -55,6 +55,10 @@ function bearer.require(req, name)
 	if not live then
 		err.raise("invalid_token", "The access token is not valid.", { status = 401, cause = why })
 	end
+	-- S8: what was made for another resource server opens nothing here.
+	if live.foreign then
+		err.raise("invalid_token", "The access token is for another resource.", { status = 401 })
+	end
 	if name and not scope.has(live.scopes, name) then
 		err.raise("insufficient_scope", "The access token lacks the scope " .. name .. ".", { status = 403, scope = name })
 	end

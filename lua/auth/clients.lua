@@ -1,10 +1,11 @@
 -- auth/clients.lua: applications as protocol clients: finding them, and believing them (RFC 6749 2.3).
+local assertions = require "auth/assertions"
 local conf = require "kit/conf"
 local err = require "kit/err"
 local events = require "auth/events"
+local guesses = require "auth/guesses"
 local secrets = require "kit/secrets"
 local store = require "store/applications"
-local throttle = require "auth/throttle"
 
 local clients = {}
 
@@ -49,7 +50,7 @@ local function remember(key, row, before)
 		cache, cached = {}, 0
 	end
 	local entry = { until_ = time.mono() + AGE, application = row and row.active and application_of(row) or nil,
-		secrets = row and row.secrets or {} }
+		secrets = row and row.secrets or {}, row = row }
 	if before == changes then
 		cache[key], cached = entry, cached + 1
 	end
@@ -129,6 +130,21 @@ local function from_basic(req)
 	return { client_id = url.decode(id) or id, client_secret = url.decode(secret) or secret }
 end
 
+-- RFC 7521 4.2: the client may leave its client_id to the assertion.
+local function from_assertion(form, basic)
+	if basic or form.client_secret then
+		refuse("two methods were used at once.", basic ~= nil)
+	end
+	if form.client_assertion_type ~= assertions.TYPE then
+		refuse("the client_assertion_type is not known.")
+	end
+	local claims = assertions.peek(form.client_assertion or "")
+	if not claims then
+		refuse("the client_assertion is missing or malformed.")
+	end
+	return { method = "assertion", client_id = form.client_id or claims.sub, assertion = form.client_assertion }
+end
+
 -- The credentials of the request and the one method that brought them.
 local function credentials(req, form)
 	if (req.headers_repeated or {}).authorization then
@@ -136,7 +152,7 @@ local function credentials(req, form)
 	end
 	local basic = from_basic(req)
 	if form.client_assertion or form.client_assertion_type then
-		refuse("assertions are not supported.", basic ~= nil)
+		return from_assertion(form, basic)
 	end
 	if basic then
 		if form.client_secret then
@@ -145,12 +161,19 @@ local function credentials(req, form)
 		if form.client_id and form.client_id ~= basic.client_id then
 			refuse("two different client_ids were sent.", true)
 		end
-		return basic, "client_secret_basic"
+		return { method = "client_secret_basic", client_id = basic.client_id, client_secret = basic.client_secret }
 	end
-	if not form.client_id or form.client_id == "" then
-		refuse("the client_id is missing.")
+	return { method = form.client_secret and "client_secret_post" or "none", client_id = form.client_id,
+		client_secret = form.client_secret }
+end
+
+-- Of a client that is unknown there is nothing to guess.
+function clients.failed(req, application, given, why)
+	if application then
+		guesses.count(given.client_id, req)
 	end
-	return form, form.client_secret and "client_secret_post" or "none"
+	events.add { kind = "client_failed", application = application, req = req, reason = why, merge = true }
+	refuse(why, given.method == "client_secret_basic")
 end
 
 -- Compares with every live secret, always all of them. Unknown clients are compared too.
@@ -163,87 +186,74 @@ local function secret_matches(entry, secret)
 	return match and entry ~= nil and #entry.secrets > 0 and secret ~= ""
 end
 
--- Guesses at a client's secret from one address. The count here stands before anything waits, so that parallel guesses
--- count; the rows behind it survive a restart and speak at the next failure. A right secret from elsewhere never waits.
-local FREE, CAP, MOST_PLACES = 20, 60, 2000
-local guesses, places = {}, 0
-
-local function guesses_of(key)
-	if not guesses[key] then
-		if places >= MOST_PLACES then
-			guesses, places = {}, 0
-		end
-		guesses[key], places = { failures = 0, until_ = 0, last = 0 }, places + 1
+-- Who asks, nothing proven: the application and what it gave: { method, client_id, client_secret, assertion }. Raises for who is
+-- unknown, for two methods at once and for who guessed too often.
+function clients.named(req, form)
+	local given = credentials(req, form)
+	if type(given.client_id) ~= "string" or given.client_id == "" then
+		refuse("the client_id is missing.")
 	end
-	return guesses[key]
+	local application = clients.find(given.client_id)
+	req.application = application
+	if not application then
+		secret_matches(nil, given.client_secret or "")
+		clients.failed(req, nil, given, "the client is unknown.")
+	end
+	-- Libraries that probe send public clients' ids with an empty secret: that is none.
+	if application.client_type == "public" and not given.assertion and (given.client_secret or "") == "" then
+		given.method = "none"
+	else
+		guesses.refuse(given.client_id, req)
+	end
+	return application, given
 end
 
-local function refuse_blocked(client_id, req)
-	if places == 0 then
-		return
-	end
-	local entry = guesses[throttle.key("client", client_id, req.peer or "")]
-	local rest = entry and entry.until_ - time.mono() or 0
-	if rest > 0 then
-		err.raise("slow_down", "Too many failed attempts.", { status = 429, retry_after = math.ceil(rest) })
-	end
-end
+local JWT = { private_key_jwt = true, client_secret_jwt = true }
 
-local function count_guess(client_id, req)
-	local key, now = throttle.key("client", client_id, req.peer or ""), time.mono()
-	local entry = guesses_of(key)
-	entry.failures = now - entry.last > throttle.QUIET and 1 or entry.failures + 1
-	entry.last = now
-	if entry.failures > FREE then
-		entry.until_ = now + math.min(CAP, 1 << math.min(entry.failures - FREE, 10))
-	end
-	local ok, seconds = throttle.reserve { { key = key, free = FREE, cap = CAP } }
-	if not ok then
-		entry.until_ = math.max(entry.until_, now + seconds)
-	end
-end
-
--- Of a client that is unknown there is nothing to guess.
-local function failed(req, application, client_id, basic, why)
-	if application then
-		count_guess(client_id, req)
-	end
-	events.add { kind = "client_failed", application = application, req = req, reason = why, merge = true }
-	refuse(why, basic)
-end
-
+-- The registered method alone; a secret may come both ways where nothing is registered.
 local function allowed(application, method)
 	local registered = application.token_endpoint_auth_method
 	if application.client_type == "public" then
 		return method == "none"
+	elseif method == "assertion" then
+		return JWT[registered] or false
 	end
-	if registered then
-		return method == registered
-	end
-	return method ~= "none"
+	return method == registered or (registered == nil and method ~= "none")
 end
 
-function clients.authenticate(req, form)
-	local given, method = credentials(req, form)
+local function proven(application, given)
+	if given.method == "none" then
+		return true
+	end
 	local entry = entry_of("client_id:", given.client_id, store.by_client_id)
-	local application, basic = found(entry), method == "client_secret_basic"
-	local public = application and application.client_type == "public"
-	-- Libraries that probe send public clients' ids with an empty secret: that is none.
-	if public and (given.client_secret or "") == "" then
-		return application, "none"
+	if given.method ~= "assertion" then
+		return secret_matches(entry, given.client_secret), "the secret is wrong."
 	end
-	refuse_blocked(given.client_id, req)
-	local matches = secret_matches(application and entry, given.client_secret or "")
-	if not application then
-		failed(req, nil, given.client_id, basic, "the client is unknown.")
+	local audiences = { [clients.issuer(application)] = true, [conf.link("/application/o/token/")] = true }
+	local ok, why = assertions.prove(given.assertion, application, audiences, function()
+		return store.readable_secrets(entry.row)
+	end)
+	return ok, "the assertion is not accepted: " .. (why or "")
+end
+
+-- Raises unless what was given proves the application that clients.named found. Waits.
+function clients.prove(req, application, given)
+	local right = allowed(application, given.method)
+	local ok, why = proven(application, right and given or { method = "client_secret_post", client_id = given.client_id,
+		client_secret = given.client_secret or "" })
+	if not right then
+		why = "this client uses another method."
 	end
-	if not allowed(application, method) then
-		failed(req, application, given.client_id, basic, "this client uses another method.")
+	if not (right and ok) then
+		clients.failed(req, application, given, why)
 	end
-	if not matches then
-		failed(req, application, given.client_id, basic, "the secret is wrong.")
-	end
-	return application, method
+	return given.method == "assertion" and application.token_endpoint_auth_method or given.method
+end
+
+-- The application that asks, and by which method it proved itself.
+function clients.authenticate(req, form)
+	local application, given = clients.named(req, form)
+	return application, clients.prove(req, application, given)
 end
 
 return clients

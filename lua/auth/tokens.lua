@@ -226,27 +226,44 @@ function tokens.id_token_hint(text, application)
 	return claims
 end
 
--- RFC 7009: the client's own tokens only; another's is left alone without a word (S9).
-function tokens.revoke(text, application, req)
+-- The line of a refresh token that would be taken now, and its application; nil for every other text. Nothing happens to it.
+function tokens.line(text)
+	local id, generation = refresh_parts(text)
+	local line = id and grants.line(id)
+	if not line or not line.alive or not place(line, generation) then
+		return nil
+	end
+	local application = clients.by_id(line.grant.application_id)
+	if application then
+		return line, application
+	end
+end
+
+-- The owner and the statements that end the token, or nil when it is not this application's.
+local function ending(text, application)
 	local id = refresh_parts(text)
-	local grant_id
 	if id then
 		local line = grants.line(id)
-		grant_id = line and line.grant.application_id == application.id and line.grant.id
-		if grant_id then
-			rows.urgent(grants.end_statements(grant_id, "revoked"))
+		if line and line.grant.application_id == application.id then
+			return line.user.id, grants.end_statements(line.grant.id, "revoked")
 		end
-	else
-		local claims = access.claims(text)
-		if claims and claims.client_id == application.client_id then
-			grant_id = claims.jti
-			grants.revoke_jti(claims.jti, claims.exp)
-		end
+		return nil
 	end
-	if grant_id then
-		events.add { kind = "token_revoked", application = application, req = req }
+	local claims = access.claims(text)
+	local owner = claims and claims.client_id == application.client_id and grants.owner(claims.jti:sub(1, 26))
+	if owner and owner.application_id == application.id then
+		return owner.user_id, { grants.revoke_jti_statement(claims.jti, claims.exp) }
 	end
-	return true
+end
+
+-- RFC 7009: the client's own tokens only; another's is left alone without a word (S9). A refresh token takes its grant along,
+-- and with it the access tokens (2.1).
+function tokens.revoke(text, application, req)
+	local user_id, statements = ending(text, application)
+	if user_id then
+		statements[#statements + 1] = events.statement { kind = "token_revoked", user = user_id, application = application, req = req }
+		rows.urgent(statements)
+	end
 end
 
 return tokens

@@ -95,6 +95,9 @@ function boundary.answer(req, endpoint, raised)
 	if e.cause and type(e.cause) == "string" and status >= 500 then
 		log.warn("request refused", { id = req.id, path = req.path, cause = e.cause })
 	end
+	-- authentik_errors: the endpoint may answer as authentik does, for clients that rely on it.
+	local lenient = endpoint and endpoint.compatible and status < 500 and status ~= 429 and (req.application or {}).authentik_errors
+	if lenient then return endpoint.compatible(req, e) end
 	local response = kinds[kind](req, e, status)
 	if status == 503 or status == 429 then
 		response.headers["retry-after"] = tostring(e.retry_after or (status == 503 and 2 or 30))

@@ -1,12 +1,14 @@
 -- boot/routes.lua: which endpoint answers a path. An endpoint is { GET = fn, POST = fn, …, kind, cors }: kind says how its
 -- errors look (boot/boundary), cors that browser applications may read it. Its functions get the request and, under an
 -- application's own address, the application's slug.
-local authorize = require "oidc/authorize"
-local discovery = require "oidc/discovery"
-local jwks      = require "oidc/jwks"
-local portal    = require "portal/routes"
-local token     = require "oidc/token"
-local userinfo  = require "oidc/userinfo"
+local authorize  = require "oidc/authorize"
+local discovery  = require "oidc/discovery"
+local introspect = require "oidc/introspect"
+local jwks       = require "oidc/jwks"
+local portal     = require "portal/routes"
+local revoke     = require "oidc/revoke"
+local token      = require "oidc/token"
+local userinfo   = require "oidc/userinfo"
 
 local routes = {}
 
@@ -15,7 +17,9 @@ local exact = {
 	["/application/o/authorize/"] = authorize,
 	["/application/o/token/"] = token,
 	["/application/o/userinfo/"] = userinfo,
-	-- The next endpoints of the provider: revoke/, introspect/, device/.
+	["/application/o/introspect/"] = introspect,
+	["/application/o/revoke/"] = revoke,
+	-- The next endpoint of the provider: device/.
 }
 
 -- Under /application/o/<slug>/.

@@ -8,7 +8,6 @@ local keys = require "auth/keys"
 local print_ = require "command/print"
 local refuse = require "command/refuse"
 local rows = require "store/rows"
-local secrets = require "kit/secrets"
 local slug = require "kit/slug"
 local store = require "store/applications"
 local types = require "config/types"
@@ -153,9 +152,9 @@ function app.verbs.add(argv, first)
 	local settings, client_id = completed(with_options({ label = name, client_id = hex.encode(crypto.random(20)) }, options))
 	local statement, id = store.insert_statement { slug = name, client_id = client_id, data = settings }
 	local statements, secret = { statement }, nil
-	if settings.client_type ~= "public" then
+	if settings.client_type ~= "public" and settings.token_endpoint_auth_method ~= "private_key_jwt" then
 		secret = new_secret()
-		statements[2] = store.secret_statement(id, secrets.keyed(secret))
+		statements[2] = store.secret_statement(id, secret, settings)
 	end
 	statements[#statements + 1] = event({ id = id, slug = name }, "made by command")
 	if not rows.batch(statements) then
@@ -177,12 +176,20 @@ function app.verbs.set(argv, first)
 	local settings = row.data
 	settings.label, settings.client_id = row.slug, row.client_id
 	local full, client_id = completed(with_options(settings, options))
-	if not rows.batch { store.update_statement(row.id, { data = full, client_id = client_id }),
-		event(row, "changed by command") } then
+	local statements = { store.update_statement(row.id, { data = full, client_id = client_id }), event(row, "changed by command") }
+	local readable = full.token_endpoint_auth_method == "client_secret_jwt"
+	if not readable then
+		statements[#statements + 1] = store.forget_copies_statement(row.id)
+	end
+	if not rows.batch(statements) then
 		refuse("another application has this client_id")
 	end
 	clients.changed()
-	return warned(print_.done(options, ('application "%s" changed'):format(row.slug), record(find(row.slug))), full)
+	local text = ('application "%s" changed'):format(row.slug)
+	if readable and next(row.sealed) == nil then
+		text = text .. "\nits secrets of before cannot be read: make the one that signs with: tidelock app secret " .. row.slug
+	end
+	return warned(print_.done(options, text, record(find(row.slug))), full)
 end
 
 function app.verbs.delete(argv, first)
@@ -251,7 +258,7 @@ function app.verbs.secret(argv, first)
 		refuse("two secrets are good already; retire the old one first: tidelock app secret %s --retire", row.slug)
 	end
 	local secret = new_secret()
-	rows.batch { store.secret_statement(row.id, secrets.keyed(secret)), event(row, "got a new secret by command") }
+	rows.batch { store.secret_statement(row.id, secret, row.data), event(row, "got a new secret by command") }
 	clients.changed()
 	return print_.done(options, ("client_id      %s\nclient_secret  %s   (shown only now; the old one stays good until --retire)")
 		:format(row.client_id, secret), { slug = row.slug, client_id = row.client_id, client_secret = secret })

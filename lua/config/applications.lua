@@ -193,6 +193,13 @@ local function agree(a, report)
 	if a.client_secret and #a.client_secret < 8 then
 		report("client_secret", "client_secret is shorter than 8 characters")
 	end
+	-- RFC 7518 3.2: an HMAC's secret is no shorter than its hash.
+	if a.token_endpoint_auth_method == "client_secret_jwt" and a.client_secret and #a.client_secret < 32 then
+		report("client_secret", "client_secret_jwt needs a client_secret of 32 characters or more")
+	end
+	if a.jwks and a.jwks_uri then
+		report("jwks_uri", "jwks and jwks_uri are not given together")
+	end
 	if keyed and not a.jwks and not a.jwks_uri then
 		report("token_endpoint_auth_method", "private_key_jwt needs jwks or jwks_uri")
 	end

@@ -1,11 +1,12 @@
 -- oidc/discovery.lua: OpenID Connect Discovery 1.0 section 3, per application, at authentik's address. Only what exists is
 -- announced. The document is made once for an application as it is and kept as text.
-local clients = require "auth/clients"
-local conf    = require "kit/conf"
-local cors    = require "oidc/cors"
-local err     = require "kit/err"
-local mapping = require "mapping/scopes"
-local scope   = require "kit/scope"
+local assertions = require "auth/assertions"
+local clients    = require "auth/clients"
+local conf       = require "kit/conf"
+local cors       = require "oidc/cors"
+local err        = require "kit/err"
+local mapping    = require "mapping/scopes"
+local scope      = require "kit/scope"
 
 local discovery = { kind = "oauth", cors = true }
 
@@ -46,6 +47,12 @@ local function implemented(list, have)
 	return out
 end
 
+local client_algs = { "HS256", table.unpack(assertions.ALGORITHMS) }
+
+local function methods_and(more)
+	return { "client_secret_basic", "client_secret_post", "private_key_jwt", "client_secret_jwt", table.unpack(more) }
+end
+
 local function document(application)
 	local base = conf.public_url()
 	local shared = base .. "/application/o/"
@@ -61,7 +68,14 @@ local function document(application)
 		grant_types_supported = implemented({ "authorization_code", "refresh_token" }, application.grant_types),
 		subject_types_supported = { "public" },
 		id_token_signing_alg_values_supported = signing_algs(application),
-		token_endpoint_auth_methods_supported = { "client_secret_basic", "client_secret_post", "none" },
+		introspection_endpoint = shared .. "introspect/",
+		revocation_endpoint = shared .. "revoke/",
+		token_endpoint_auth_methods_supported = methods_and { "none" },
+		token_endpoint_auth_signing_alg_values_supported = client_algs,
+		introspection_endpoint_auth_methods_supported = methods_and {},
+		introspection_endpoint_auth_signing_alg_values_supported = client_algs,
+		revocation_endpoint_auth_methods_supported = methods_and { "none" },
+		revocation_endpoint_auth_signing_alg_values_supported = client_algs,
 		code_challenge_methods_supported = application.pkce_methods,
 		acr_values_supported = { "goauthentik.io/providers/oauth2/default" },
 		scopes_supported = scopes_supported(application),

@@ -29,11 +29,16 @@ function token.POST(req)
 	local form = check.form(req, schema)
 	local run = err.need(grants[form.grant_type], "unsupported_grant_type", "This grant type is not supported.")
 	local application = clients.authenticate(req, form)
-	req.application = application
 	if not scope.has(application.grant_types, form.grant_type) then
 		err.raise("unauthorized_client", "The application may not use this grant type.")
 	end
 	return reply.json(run(req, form, application), 200, { pragma = "no-cache" })
+end
+
+-- authentik: 400 for every code, invalid_client too, and no challenge.
+function token.compatible(req, e)
+	local body = { error = e.oauth, error_description = e.description, request_id = req.id }
+	return reply.json(body, e.oauth == "access_denied" and 403 or 400, { pragma = "no-cache" })
 end
 
 function token.OPTIONS(req) return cors.preflight(req, "POST, OPTIONS") end

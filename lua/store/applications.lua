@@ -1,6 +1,7 @@
 -- store/applications.lua: clients. A row is { id, slug, client_id, data (the settings), active, valid_from, declared,
--- created_at, secrets = list of keyed texts that are good }.
+-- created_at, secrets = list of keyed texts that are good, sealed = those that can be read again, by keyed text }.
 local rows = require "store/rows"
+local secrets = require "kit/secrets"
 
 local applications = {}
 
@@ -8,10 +9,11 @@ local function from(row)
 	if not row then
 		return nil
 	end
-	row.data, row.active, row.secrets = json.decode(row.data), row.active == 1, {}
+	row.data, row.active, row.secrets, row.sealed = json.decode(row.data), row.active == 1, {}, {}
 	for _, secret in ipairs(rows.all(
-		"select keyed from client_secrets where application_id = $1 and retired_at is null order by created_at", row.id)) do
+		"select keyed, sealed from client_secrets where application_id = $1 and retired_at is null order by created_at", row.id)) do
 		row.secrets[#row.secrets + 1] = secret.keyed
+		row.sealed[secret.keyed] = secret.sealed
 	end
 	return row
 end
@@ -55,23 +57,54 @@ function applications.update_statement(id, fields)
 		fields.active ~= nil and (fields.active and 1 or 0) or nil, fields.declared, time.now())
 end
 
-function applications.secret_statement(id, keyed, declared)
-	return { [[insert into client_secrets (application_id, keyed, declared, created_at) values ($1, $2, $3, $4)
-		on conflict (application_id, keyed) do update set retired_at = null, declared = excluded.declared]],
-		id, keyed, declared or 0, time.now_ms() }
+-- Who keeps a keyed hash checks a secret, but cannot check an HMAC made with it: for client_secret_jwt, and for nothing else, a
+-- sealed copy stands beside (S2).
+local function place(id, keyed)
+	return "client_secrets " .. id .. " " .. keyed
+end
+
+local function stored(id, text, settings)
+	local keyed = secrets.keyed(text)
+	local readable = settings.token_endpoint_auth_method == "client_secret_jwt"
+	return keyed, readable and base64.url_encode(crypto.seal(secrets.key("client secret"), text, place(id, keyed))) or nil
+end
+
+-- The live secrets of a row that can be read.
+function applications.readable_secrets(row)
+	local out = {}
+	for _, keyed in ipairs(row.secrets) do
+		local sealed = row.sealed[keyed]
+		out[#out + 1] = sealed and crypto.unseal(secrets.key("client secret"), base64.url_decode(sealed), place(row.id, keyed))
+	end
+	return out
+end
+
+function applications.secret_statement(id, text, settings)
+	local keyed, sealed = stored(id, text, settings)
+	return rows.statement(nil, [[insert into client_secrets (application_id, keyed, sealed, declared, created_at)
+		values ($1, $2, $3, 0, $4) on conflict (application_id, keyed) do update set retired_at = null, declared = 0,
+		sealed = excluded.sealed]], id, keyed, sealed, time.now_ms())
 end
 
 -- The file's. One that is known as the file's already keeps its state.
-function applications.declared_secret_statement(id, keyed)
-	return { [[insert into client_secrets (application_id, keyed, declared, created_at) values ($1, $2, 1, $3)
-		on conflict (application_id, keyed) do update set declared = 1,
-		retired_at = case when client_secrets.declared = 1 then client_secrets.retired_at else null end]],
-		id, keyed, time.now_ms() }
+function applications.declared_secret_statement(id, text, settings)
+	local keyed, sealed = stored(id, text, settings)
+	return rows.statement(nil, [[insert into client_secrets (application_id, keyed, sealed, declared, created_at)
+		values ($1, $2, $3, 1, $4) on conflict (application_id, keyed) do update set declared = 1,
+		retired_at = case when client_secrets.declared = 1 then client_secrets.retired_at else null end,
+		sealed = case when client_secrets.declared = 1 and client_secrets.retired_at is not null then null
+			else excluded.sealed end]],
+		id, keyed, sealed, time.now_ms())
+end
+
+-- No copy is kept that the application has no use for any more.
+function applications.forget_copies_statement(id)
+	return { "update client_secrets set sealed = null where application_id = $1 and sealed is not null", id }
 end
 
 -- All but the newest one end; the count says how many.
 function applications.retire_secrets(id)
-	local results = rows.batch { { [[update client_secrets set retired_at = $2 where application_id = $1
+	local results = rows.batch { { [[update client_secrets set retired_at = $2, sealed = null where application_id = $1
 		and retired_at is null and keyed <> (select keyed from client_secrets where application_id = $1
 		and retired_at is null order by created_at desc, keyed limit 1)]], id, time.now() } }
 	return results[1].changes

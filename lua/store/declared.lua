@@ -230,10 +230,10 @@ end
 -- one that comes anew is good.
 local function secret_statements(list, id, object)
 	local keyed = object.client_secret and secrets.keyed(object.client_secret)
-	list[#list + 1] = { [[update client_secrets set retired_at = coalesce(retired_at, $2), declared = 0
+	list[#list + 1] = { [[update client_secrets set retired_at = coalesce(retired_at, $2), declared = 0, sealed = null
 		where application_id = $1 and declared = 1 and keyed <> $3]], id, time.now(), keyed or "" }
 	if keyed then
-		list[#list + 1] = applications.declared_secret_statement(id, keyed)
+		list[#list + 1] = applications.declared_secret_statement(id, object.client_secret, object)
 	end
 end
 
@@ -258,6 +258,9 @@ local function application_statements(list, item)
 		list[#list + 1], id = applications.insert_statement(fields)
 	end
 	secret_statements(list, id, object)
+	if object.token_endpoint_auth_method ~= "client_secret_jwt" then
+		list[#list + 1] = applications.forget_copies_statement(id)
+	end
 end
 
 local function note(list, item)

@@ -101,11 +101,11 @@ local LINE = "select r.id, r.generation, r.rotated_at, r.scopes as r_scopes, r.e
 -- A line outlives movements of valid_from no more than a token does: it counts from its grant.
 LINE = LINE:gsub("%$3", "g.created_at")
 
--- The line whatever its state: { id, generation, rotated_at, scopes, alive, ended, expired, grant, user } or nil.
+-- The line whatever its state: { id, generation, rotated_at, expires_at, scopes, alive, grant, user } or nil.
 function grants.line(id)
 	local row = rows.one(LINE, id, time.now())
 	return row and {
-		id = row.id, generation = row.generation, rotated_at = row.rotated_at, scopes = row.r_scopes,
+		id = row.id, generation = row.generation, rotated_at = row.rotated_at, scopes = row.r_scopes, expires_at = row.expires_at,
 		alive = row.alive == 1 and row.r_ended_at == nil and row.expires_at > time.now(),
 		grant = from(row), user = users.from(row),
 	}
@@ -128,9 +128,8 @@ function grants.rotate_statement(line, lifetime)
 	return { ROTATE, line.id, now, line.generation, now + lifetime, rows = 1 }
 end
 
-function grants.revoke_jti(jti, expires_at)
-	rows.urgent { { "insert into revoked_jti (jti, expires_at) values ($1, $2) on conflict do nothing",
-		jti, expires_at } }
+function grants.revoke_jti_statement(jti, expires_at)
+	return { "insert into revoked_jti (jti, expires_at) values ($1, $2) on conflict do nothing", jti, expires_at }
 end
 
 -- ---- consents ----

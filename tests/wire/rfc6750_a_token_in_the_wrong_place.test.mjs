@@ -51,3 +51,22 @@ test('S3_using_an_access_token_writes_nothing', async () => {
 	for (let i = 0; i < 20; i++) assert.equal((await use()).status, 200);
 	assert.equal((await broker.debug({ counters: true })).commits, commits);
 });
+
+test('the_scheme_is_Bearer_in_any_case_and_each_refusal_has_its_challenge', async () => {
+	const broker = await Broker.start();
+	const { access_token: token } = await obtainTokens(broker, { scope: 'profile' });
+	const { access_token: open } = await obtainTokens(broker);
+	const ask = (authorization) => new Browser(broker).get(path, { headers: authorization ? { authorization } : {} });
+	for (const scheme of ['Bearer', 'bearer', 'BEARER', 'bEaReR']) assert.equal((await ask(`${scheme} ${open}`)).status, 200, scheme);
+	const table = [
+		[undefined, 401, 'Bearer realm="tidelock"'], [`token ${open}`, 401, 'Bearer realm="tidelock"'],
+		['Bearer x', 401, 'Bearer realm="tidelock", error="invalid_token", error_description="The access token is not valid."'],
+		[`Bearer ${token}`, 403, 'Bearer realm="tidelock", error="insufficient_scope", error_description="The access token lacks the scope openid.", scope="openid"'],
+		['Bearer', 400, 'Bearer realm="tidelock", error="invalid_request", error_description="The Authorization header is malformed."'],
+	];
+	for (const [authorization, status, challenge] of table) {
+		const answer = await ask(authorization);
+		assert.deepEqual([answer.status, answer.headers['www-authenticate']], [status, challenge], authorization);
+		assert.equal(answer.headers['cache-control'], 'no-store');
+	}
+});

@@ -1,9 +1,10 @@
 -- oidc/grants/authorization_code.lua: a code becomes tokens (RFC 6749 4.1.3, RFC 7636 4.6). Nothing is written before everything has
 -- been checked, mapped and signed (S6).
-local codes  = require "auth/codes"
-local claims = require "auth/claims"
-local err    = require "kit/err"
-local tokens = require "auth/tokens"
+local codes     = require "auth/codes"
+local claims    = require "auth/claims"
+local err       = require "kit/err"
+local resources = require "oidc/resources"
+local tokens    = require "auth/tokens"
 
 -- Does the verifier belong to the challenge (RFC 7636 4.6)? Neither may come without the other, or a code stolen before
 -- its challenge was stored could be used (security-cases 5). Returns true, or false and what is wrong.
@@ -41,9 +42,10 @@ return function(req, form, application)
 		codes.redeem(row, {}, req) -- a second valid redemption: ends the grant (S6)
 		err.raise("invalid_grant", "The code has been used already.")
 	end
+	local named = resources.at_token(form, row.resources, application)
 	task.detach()
 	local answer, statements = tokens.issue {
-		application = application, user = row.user, code = row, scopes = row.scopes, nonce = row.nonce, req = req,
+		application = application, user = row.user, code = row, scopes = row.scopes, nonce = row.nonce, req = req, resources = named,
 		id_token_claims = claims.for_id_token {
 			user = row.user, application = application, scopes = row.scopes, grant_type = "authorization_code", login = row.login,
 			session_id = row.session_id, req = req, requested = row.claims_parameter,

@@ -1,8 +1,9 @@
 -- oidc/grants/refresh_token.lua: a refresh token becomes new tokens (RFC 6749 6, S7).
-local claims = require "auth/claims"
-local err    = require "kit/err"
-local scope  = require "kit/scope"
-local tokens = require "auth/tokens"
+local claims    = require "auth/claims"
+local err       = require "kit/err"
+local resources = require "oidc/resources"
+local scope     = require "kit/scope"
+local tokens    = require "auth/tokens"
 
 -- RFC 6749 6: the same or fewer. What the application has lost since is not granted again.
 local function narrowed(line, text, application)
@@ -21,9 +22,10 @@ return function(req, form, application)
 	local line = form.refresh_token:find("^tlr_") and tokens.refresh(form.refresh_token, application, req)
 	err.need(line, "invalid_grant", "The refresh token is unknown, expired or has been revoked.")
 	local scopes = narrowed(line, form.scope, application)
+	local named = resources.at_token(form, line.grant.resources, application)
 	task.detach()
 	local answer, statements = tokens.issue {
-		application = application, user = line.user, grant = line.grant, refresh = line, scopes = scopes, req = req,
+		application = application, user = line.user, grant = line.grant, refresh = line, scopes = scopes, req = req, resources = named,
 		id_token_claims = claims.for_id_token {
 			user = line.user, application = application, scopes = scopes, grant_type = "refresh_token", login = line.grant.login,
 			session_id = line.grant.session_id, req = req, requested = line.grant.claims_parameter,

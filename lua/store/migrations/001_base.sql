@@ -64,6 +64,7 @@ create table applications (
 create table client_secrets (
 	application_id text not null references applications (id) on delete cascade,
 	keyed text not null,
+	sealed text, -- a copy that can be read, for client_secret_jwt only
 	declared integer not null default 0,
 	created_at bigint not null,
 	retired_at bigint,
