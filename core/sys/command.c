@@ -35,6 +35,7 @@ void command_usage(FILE *to)
 	      "  user    add|set|password|disable|enable|delete|list|show NAME …\n"
 	      "  group   add|set|delete|add-user|remove-user|list|show NAME …\n"
 	      "  app     add|set|delete|list|show|secret NAME …\n"
+	      "  token   create|list|revoke       API keys, app passwords, personal tokens\n"
 	      "  key     list|rotate|retire       signing keys\n"
 	      "  try     scope NAME --user U [--app A]\n"
 	      "                                   run one script; print result, cost and log\n"

@@ -130,7 +130,8 @@ local function attempt(req, username, text)
 	if ok == nil then
 		return nil, code or "busy"
 	end
-	if not (ok and possible and user and encoded) then
+	-- A program's account signs in nowhere, whatever hash an import may have brought.
+	if not (ok and possible and user and encoded) or users.is_service(user) then
 		return nil, "wrong", nil, user
 	end
 	local statements = succeeded(list)

@@ -12,12 +12,13 @@ local GROUPS = {
 	user = require "command/user",
 	group = require "command/group",
 	app = require "command/app",
+	token = require "command/token",
 	key = require "command/key",
 	try = require "command/try",
 	events = require "command/events",
 }
 
-local USAGE = "usage: tidelock check|user|group|app|key|try|events …\n"
+local USAGE = "usage: tidelock check|user|group|app|token|key|try|events …\n"
 
 local function choose(body)
 	local word = body.argv[1]

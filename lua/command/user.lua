@@ -68,6 +68,21 @@ local function encoded_password(options, body, row)
 	return password.hash(text) or refuse("too many password hashes at once; try again")
 end
 
+-- Programs bring app passwords and API keys.
+local function no_password(options, type)
+	if (options["password-stdin"] or options["password-hash"])
+		and (type == "service_account" or type == "internal_service_account") then
+		refuse("a service account has no password: make it an app password with tidelock token create --intent app_password")
+	end
+end
+
+-- An application's own account is what the application makes of it.
+local function not_of_application(row, what)
+	if row.type == "internal_service_account" then
+		refuse('"%s" is an application\'s own account: %s', row.username, what)
+	end
+end
+
 local function group_ids(names)
 	local out = {}
 	for index, name in ipairs(names or {}) do
@@ -113,6 +128,7 @@ function user.verbs.add(argv, first, body)
 	local options = args.parse(argv, first, ADD)
 	check_new_name(options.NAME)
 	check_fields(options)
+	no_password(options, options.type)
 	local ids = group_ids(options.group)
 	local statements, id = users.insert_statements {
 		username = options.NAME, name = options.name or options.NAME, email = options.email,
@@ -143,6 +159,9 @@ function user.verbs.set(argv, first)
 	local row = find(options.NAME)
 	not_declared(row)
 	check_fields(options)
+	if options.type then
+		not_of_application(row, "its type stays")
+	end
 	local verified = options["email-verified"]
 	if options["no-email-verified"] then
 		verified = false
@@ -163,6 +182,7 @@ local PASSWORD = {
 function user.verbs.password(argv, first, body)
 	local options = args.parse(argv, first, PASSWORD)
 	local row = find(options.NAME)
+	no_password(options, row.type)
 	local encoded = encoded_password(options, body, row)
 		or args.wrong(PASSWORD, "--password-stdin or --password-hash is needed")
 	local statements = password.statements(row.id, encoded, { user = row, reason = "by command" })
@@ -195,6 +215,7 @@ function user.verbs.delete(argv, first)
 	local options = args.parse(argv, first, { usage = "user delete NAME", positional = { "NAME" } })
 	local row = find(options.NAME)
 	not_declared(row)
+	not_of_application(row, "disable it, or delete the application")
 	local statements = users.delete_statements(row)
 	statements[#statements + 1] = audit.erase_statement(row)
 	statements[#statements + 1] = events.statement { kind = "user_changed", user = row.id, reason = "deleted by command" }
@@ -209,7 +230,7 @@ function user.verbs.list(argv, first)
 		list[index] = record(row)
 	end
 	return print_.list(options, list, { { "username", "USERNAME" }, { "name", "NAME" }, { "email", "EMAIL" },
-		{ "active", "ACTIVE" }, { "declared", "DECLARED" }, { "groups", "GROUPS" } })
+		{ "type", "TYPE" }, { "active", "ACTIVE" }, { "declared", "DECLARED" }, { "groups", "GROUPS" } })
 end
 
 function user.verbs.show(argv, first)

@@ -46,6 +46,9 @@ function users.complete(user, report)
 			report("password_hash", why)
 		end
 	end
+	if user.type == "service_account" and (user.password or user.password_hash) then
+		report("type", "a service account has no password: make it an app password with tidelock token")
+	end
 	if user.password and #user.password < 4 then
 		report("password", "password is shorter than 4 characters")
 	end

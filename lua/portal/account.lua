@@ -1,4 +1,5 @@
 -- portal/account.lua: "/": who am I, my groups, my sessions, my applications, my password.
+local app_passwords = require("portal/app_passwords")
 local check    = require("kit/check")
 local clients  = require("auth/clients")
 local conf     = require("kit/conf")
@@ -20,6 +21,7 @@ local PASSWORD = {
 }
 local DONE = {
 	password = "Your password is changed. Your other sessions have ended.", session = "The session has ended.",
+	app_password = "The app password is revoked; what it opened has ended.",
 	sessions = "All other sessions have ended.", consent = "The application must ask you again.",
 }
 
@@ -71,7 +73,8 @@ local function applications_of(current, token)
 	return list
 end
 
-local function home(req, current, values, status)
+-- The page, with `values` on top: done, problem, or new_key.
+function account.home(req, current, values, status)
 	local browser = session.browser(req)
 	local function token(form) return csrf.token(browser, current.id, form) end
 	local user = current.user
@@ -81,14 +84,15 @@ local function home(req, current, values, status)
 		signed_in_at = day(current.login.at), groups = groups_of(user), sessions = session_list, others = others,
 		applications = applications_of(current, token("withdraw")), csrf_sessions = token("sessions"),
 		csrf_password = token("password"), can_change_password = user.password_at ~= nil, lab = conf.settings().lab,
-		done = values.done, problem = values.problem,
+		done = values.done, problem = values.problem, new_key = values.new_key, csrf_app_password = token("app_password"),
+		app_passwords = app_passwords.list(user, token("app_password")),
 	}, status)
 end
 
 function account.show(req)
 	local current = session.current(req)
 	if not current then return reply.redirect("/signin") end
-	return home(req, current, { done = DONE[check.query(req, QUERY).done or ""] })
+	return account.home(req, current, { done = DONE[check.query(req, QUERY).done or ""] })
 end
 
 function account.end_session(req)
@@ -120,12 +124,12 @@ function account.change_password(req)
 	local current = err.need(session.current(req), "csrf", nil, { cause = "no session" })
 	csrf.require(req, form, "password", current)
 	if form.new ~= form["repeat"] or not form.new then
-		return home(req, current, { problem = "The two new passwords differ." }, 422)
+		return account.home(req, current, { problem = "The two new passwords differ." }, 422)
 	end
 	local answer = reply.see_other("/?done=password")
 	local fresh, reason, why = password.change(req, answer, current, form.current or "", form.new)
 	if fresh then return answer end
-	return home(req, current, { problem = reason == "unacceptable" and why or WORDS[reason] }, STATUS[reason])
+	return account.home(req, current, { problem = reason == "unacceptable" and why or WORDS[reason] }, STATUS[reason])
 end
 
 return account

@@ -1,5 +1,6 @@
 -- portal/routes.lua: the pages people see, and what operations ask.
 local account = require("portal/account")
+local app_passwords = require("portal/app_passwords")
 local consent = require("portal/consent")
 local health  = require("portal/health")
 local signin  = require("portal/signin")
@@ -9,6 +10,8 @@ local static  = require("portal/static")
 return {
 	["/"]                    = { kind = "page", GET = account.show },
 	["/sessions/end"]        = { kind = "page", POST = account.end_session },
+	["/app-passwords"]       = { kind = "page", POST = function(req) return app_passwords.create(req, account.home) end },
+	["/app-passwords/revoke"] = { kind = "page", POST = app_passwords.revoke },
 	["/password"]            = { kind = "page", POST = account.change_password },
 	["/signin"]              = { kind = "page", GET = signin.show, POST = signin.try },
 	["/signin/account"]      = { kind = "page", POST = signin.choose },

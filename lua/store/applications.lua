@@ -110,8 +110,19 @@ function applications.retire_secrets(id)
 	return results[1].changes
 end
 
+-- Its service account, if it has one, is on while the application is; what a command switched off stays so.
+function applications.account_statement(id, active)
+	return { [[update users set active = case when switched_off = 1 then 0 else $2 end
+		where id = (select user_id from service_accounts where application_id = $1)]], id, active and 1 or 0 }
+end
+
+-- The service account goes along, and its name is never given again (S11).
 function applications.delete_statements(application)
 	return {
+		{ [[insert into tombstones (kind, name, at) select 'user', u.username, $2 from service_accounts s
+			join users u on u.id = s.user_id where s.application_id = $1 on conflict do nothing]],
+			application.id, time.now() },
+		{ "delete from users where id = (select user_id from service_accounts where application_id = $1)", application.id },
 		{ "delete from codes where application_id = $1", application.id },
 		{ "delete from grants where application_id = $1", application.id },
 		{ "delete from applications where id = $1", application.id, rows = 1 },

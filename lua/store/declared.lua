@@ -242,6 +242,7 @@ local function application_statements(list, item)
 	if item.change == "removed" then
 		if row then
 			list[#list + 1] = applications.update_statement(row.id, { active = false, declared = LEFT })
+			list[#list + 1] = applications.account_statement(row.id, false)
 			extend(list, grants.end_of_application_statements(row.id, "left the configuration"))
 		end
 		return
@@ -254,6 +255,7 @@ local function application_statements(list, item)
 	local id = row and row.id
 	if id then
 		list[#list + 1] = applications.update_statement(id, fields)
+		list[#list + 1] = applications.account_statement(id, fields.active)
 	else
 		list[#list + 1], id = applications.insert_statement(fields)
 	end

@@ -6,9 +6,18 @@ local sessions = require "store/sessions"
 
 local grants = {}
 
+-- A grant that was made from another's access token (RFC 8693) ends with that grant and that token, and so on upwards.
+local DERIVED = [[(g.parent is null or not exists (
+	with recursive line (parent, parent_jti) as (
+		select g.parent, g.parent_jti
+		union all select p.parent, p.parent_jti from line l join grants p on p.id = l.parent)
+	select 1 from line l join grants p on p.id = l.parent
+	where p.ended_at is not null or exists (select 1 from revoked_jti r where r.jti = l.parent_jti)))]]
+
 -- What must hold for anything a grant carries to be good. $2 is now; $3 the time the token was issued. A missing row is
 -- dead.
-local ALIVE = [[g.ended_at is null and u.active = 1 and a.active = 1
+local ALIVE = [[g.ended_at is null and u.active = 1 and a.active = 1 and ]] .. DERIVED .. [[
+
 	and (g.session_id is null or (s.id is not null and s.ended_at is null and s.expires_at > $2 and s.idle_until > $2))
 	and u.valid_from <= $3 and a.valid_from <= $3
 	and coalesce((select cast(value as bigint) from settings where key = 'valid_from'), 0) <= $3]]
@@ -45,11 +54,48 @@ end
 
 function grants.insert_statement(grant)
 	return rows.statement({ rows = 1 }, [[insert into grants (id, user_id, application_id, side, scopes, login_event_id,
-		session_id, sid, claims_parameter, resources, act, lasting, created_at, expires_at)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)]],
+		session_id, sid, claims_parameter, resources, act, lasting, created_at, expires_at, parent, parent_jti)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)]],
 		grant.id, grant.user_id, grant.application_id, grant.side or "oidc", grant.scopes, grant.login_event_id,
 		grant.session_id, grant.sid, json_or_nil(grant.claims_parameter), json_or_nil(grant.resources),
-		json_or_nil(grant.act), grant.lasting, time.now(), grant.expires_at)
+		json_or_nil(grant.act), grant.lasting, time.now(), grant.expires_at, grant.parent, grant.parent_jti)
+end
+
+-- ---- grants that are made once and used for every token: of a client and its service account, or an app password ----
+
+-- Nobody waits for the end of these; housekeeping removes what is past it.
+local LASTS = 3650 * 86400
+
+local LASTING = "select " .. COLUMNS .. JOINED .. "where g.lasting = $1 and " .. ALIVE:gsub("%$3", "$2")
+
+local function lasting(key)
+	local row = rows.one(LASTING, key, time.now())
+	if row then
+		return from(row), users.from(row)
+	end
+end
+
+-- The grant of { user, application, key_id = the app password's or nil, expires_at = its end }, and the user as he is now: one
+-- read, and one write when there is none that lives. nil when user or application no longer do.
+function grants.lasting(given)
+	local key = given.application.id .. ":" .. (given.key_id or "service")
+	local grant, user = lasting(key)
+	if grant and user.id == given.user.id then
+		return grant, user
+	end
+	rows.batch {
+		{ "update grants set lasting = null where lasting = $1 and (ended_at is not null or user_id <> $2)", key, given.user.id },
+		rows.statement(nil, [[insert into grants (id, user_id, application_id, scopes, lasting, created_at, expires_at)
+			values ($1, $2, $3, '', $4, $5, $6) on conflict (lasting) do nothing]], crypto.id(), given.user.id,
+			given.application.id, key, time.now(), given.expires_at or time.now() + LASTS),
+	}
+	return lasting(key)
+end
+
+-- What was granted for an app password.
+function grants.end_of_key_statement(user_id, key_id, reason)
+	return { [[update grants set ended_at = $3, end_reason = $4 where user_id = $1 and ended_at is null
+		and lasting like '%:' || $2]], user_id, key_id, time.now(), reason }
 end
 
 function grants.end_statements(id, reason)

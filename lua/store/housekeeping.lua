@@ -22,6 +22,7 @@ local SWEEPS = {
 		and not exists (select 1 from sessions s where s.login_event_id = l.id)
 		and not exists (select 1 from grants g where g.login_event_id = l.id)
 		and not exists (select 1 from codes c where c.login_event_id = l.id) limit $2)]], DAY },
+	{ "delete from person_tokens where id in (select id from person_tokens where expires_at < $1 limit $2)", 90 * DAY },
 	{ "delete from revoked_jti where jti in (select jti from revoked_jti where expires_at < $1 limit $2)", 60 },
 	{ [[delete from assertions where (client, jti) in (select client, jti from assertions where expires_at < $1 limit $2)]], 60 },
 	{ "delete from throttle where key in (select key from throttle where updated_at < $1 limit $2)", throttle.QUIET },

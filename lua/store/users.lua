@@ -42,6 +42,16 @@ function users.list()
 	return out
 end
 
+-- The account that an application is when it speaks for itself.
+function users.of_application(application_id)
+	return users.from(rows.one(SELECT .. "join service_accounts s on s.user_id = u.id where s.application_id = $1",
+		application_id))
+end
+
+function users.of_application_statement(application_id, id)
+	return { "insert into service_accounts (application_id, user_id) values ($1, $2)", application_id, id, rows = 1 }
+end
+
 -- The user and the encoded password (nil when there is none), for auth/password alone.
 function users.with_password(username)
 	local row = rows.one("select u.password as password, " .. users.COLUMNS .. " from users u where u.username = $1",
@@ -107,6 +117,11 @@ end
 -- Belongs into every batch that changes groups or who is in them.
 function users.directory_statement()
 	return { "update sequences set next = next + 1 where name = 'directory'" }
+end
+
+-- An account of a program: it has no password and no page.
+function users.is_service(user)
+	return user.type == "service_account" or user.type == "internal_service_account"
 end
 
 -- What scripts see of a person: names and fields as authentik's expressions know them.

@@ -124,7 +124,9 @@ create table grants (
 	cnf text,
 	resources text, -- RFC 8707: what the person agreed to, as a JSON list
 	act text,       -- RFC 8693 4.1: who acts for the user
-	lasting text unique, -- client_credentials: the one grant of a client and its service account
+	lasting text unique, -- the one grant of a client and its service account, or of a client and an app password
+	parent text references grants (id) on delete cascade, -- RFC 8693: whose access token it was made from; it ends with that
+	parent_jti text,
 	created_at bigint not null,
 	expires_at bigint not null,
 	ended_at bigint,
@@ -134,6 +136,7 @@ create index grants_user on grants (user_id, application_id);
 create index grants_session on grants (session_id);
 create index grants_sid on grants (sid) where sid is not null;
 create index grants_application on grants (application_id);
+create index grants_parent on grants (parent) where parent is not null;
 create table codes (
 	keyed text primary key,
 	application_id text not null references applications (id) on delete cascade,
@@ -195,6 +198,11 @@ create table device_codes (
 	expires_at bigint not null
 );
 create index device_codes_expiry on device_codes (expires_at);
+-- Who an application is when it speaks for itself (client_credentials): an account of its own, made when it first does.
+create table service_accounts (
+	application_id text primary key references applications (id) on delete cascade,
+	user_id text not null unique references users (id) on delete cascade
+);
 -- API keys, app passwords and personal tokens of people (S3).
 create table person_tokens (
 	id text primary key,

@@ -1,0 +1,160 @@
+-- auth/person_tokens.lua: keys that people make for their programs: API keys, app passwords, personal tokens (S1, S2). Each is
+-- seen once, when it is made. One ends when it expires, when it is revoked, with its owner, and whenever the owner's
+-- valid_from moves (S4): an account that was switched off or got a new password starts without the keys of before.
+local events = require "auth/events"
+local grants = require "store/grants"
+local guesses = require "auth/guesses"
+local permissions = require "auth/permissions"
+local rows = require "store/rows"
+local scope = require "kit/scope"
+local secrets = require "kit/secrets"
+local slug = require "kit/slug"
+local store = require "store/person_tokens"
+
+local person_tokens = {}
+
+-- S1: what a key begins with says what it is for.
+local PREFIX = { api = "tlk_", app_password = "tlp_", personal = "ghp_" }
+-- What one person can have of one intent.
+local MOST = 100
+-- How stale `used_at` may be: using a key costs no write.
+local USED_EVERY = 3600
+
+person_tokens.list = store.list
+person_tokens.by_identifier = store.by_identifier
+
+local function set(text)
+	local out = {}
+	for name in text:gmatch("%S+") do
+		out[name] = true
+	end
+	return out
+end
+
+-- What --scope takes by intent (product.md).
+local SCOPES = {
+	api = permissions.KNOWN,
+	app_password = {},
+	personal = set [[repo repo:status repo_deployment public_repo repo:invite security_events admin:repo_hook write:repo_hook
+		read:repo_hook admin:org write:org read:org admin:public_key write:public_key read:public_key gist notifications user
+		read:user user:email user:follow project read:project workflow write:packages read:packages]],
+}
+
+-- GitHub's form, which programs that look for leaked secrets know; 62 is no power of two, so bytes above are thrown away.
+local ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+local function letters(count)
+	local out = {}
+	while #out < count do
+		for byte in crypto.random(count):gmatch(".") do
+			local number = byte:byte() & 63
+			if number < 62 and #out < count then
+				out[#out + 1] = ALPHABET:sub(number + 1, number + 1)
+			end
+		end
+	end
+	return table.concat(out)
+end
+
+local function new_key(intent)
+	return intent == "personal" and "ghp_" .. letters(36) or crypto.token(PREFIX[intent])
+end
+
+-- true, or nil and why this owner cannot give these scopes away.
+local function may_have(user, intent, scopes)
+	for _, name in ipairs(scopes) do
+		if not SCOPES[intent][name] then
+			return nil, intent == "app_password" and "an app password has no scopes"
+				or ('there is no scope "%s" for this kind of key'):format(name)
+		end
+		if intent == "api" and not permissions.has(user, name) then
+			return nil, ('%s lacks the permission "%s" itself'):format(user.username, name)
+		end
+	end
+	return true
+end
+
+local function identifier_for(given)
+	if given.identifier then
+		return given.identifier
+	end
+	local name = slug.of(given.user.username):sub(1, 40)
+	return ("%s-%s-%s"):format(name, given.intent:gsub("_", "-"), letters(8):lower())
+end
+
+-- given: user (row), intent, scopes (list), description, identifier (or none), expires_at (seconds or nil), reason, req. The
+-- key's text and its row, or nil and what is wrong, for whoever asked.
+function person_tokens.create(given)
+	local ok, why = may_have(given.user, given.intent, given.scopes or {})
+	if not ok then
+		return nil, why
+	end
+	if store.count(given.user.id, given.intent) >= MOST then
+		return nil, ("there are %d keys of this kind already; revoke some first"):format(MOST)
+	end
+	local key, identifier = new_key(given.intent), identifier_for(given)
+	local made = rows.batch {
+		store.insert_statement { id = crypto.id(), user_id = given.user.id, intent = given.intent, identifier = identifier,
+			description = given.description or "", keyed = secrets.keyed(key), scopes = scope.join(given.scopes or {}),
+			expires_at = given.expires_at },
+		events.statement { kind = "key_made", user = given.user, req = given.req,
+			reason = ("%s %s%s"):format(given.intent, identifier, given.reason and " " .. given.reason or "") },
+	}
+	if not made then
+		return nil, ('there is a key "%s" already, or %s is switched off'):format(identifier, given.user.username)
+	end
+	return key, store.by_identifier(identifier)
+end
+
+-- The key, and what was granted for it.
+function person_tokens.revoke(token, how)
+	rows.urgent {
+		grants.end_of_key_statement(token.user.id, token.id, "key_revoked"),
+		store.delete_statement(token.id),
+		events.statement { kind = "key_revoked", user = token.user, req = how.req,
+			reason = ("%s %s%s"):format(token.intent, token.identifier, how.reason and " " .. how.reason or "") },
+	}
+end
+
+-- "good", "expired", or "ended" with what moved its owner's valid_from.
+function person_tokens.state(token)
+	if token.expires_at and token.expires_at <= time.now() then
+		return "expired"
+	end
+	return token.user.active and token.created_at >= token.user.valid_from and "good" or "ended"
+end
+
+-- The row of a key of this intent that is good, or nil and why. Another class of secret is refused before any look-up (S1).
+function person_tokens.check(text, intent)
+	local prefix = PREFIX[intent]
+	if type(text) ~= "string" or #text > 60 or text:sub(1, #prefix) ~= prefix then
+		return nil, "kind"
+	end
+	local token = store.by_key(secrets.keyed(text), intent)
+	if not token then
+		return nil, "unknown"
+	end
+	local state = person_tokens.state(token)
+	if state ~= "good" then
+		return nil, state
+	end
+	if time.now() - (token.used_at or 0) >= USED_EVERY then
+		store.used(token.id)
+	end
+	return token
+end
+
+-- The row of an app password of this name's, or nil. Every failure counts, whatever it was (S30).
+function person_tokens.app_password(req, username, text)
+	local place = "app password of " .. username:lower():sub(1, 150)
+	guesses.refuse(place, req)
+	local token, why = person_tokens.check(text, "app_password")
+	if token and token.user.username == username then
+		return token
+	end
+	guesses.count(place, req)
+	events.add { kind = "sign_in_failed", req = req, merge = true, user = token and token.user or nil,
+		reason = "app password: " .. (token and "another person's" or why) }
+	return nil
+end
+
+return person_tokens
