@@ -16,9 +16,10 @@ files["lua/mapping/jail"] = {
 	std = "lua54",
 	allow_defined = true,
 	ignore = { "131" },
-	globals = { "json", "log", "print" },
+	globals = { "json", "log", "print", "request" },
 	read_globals = {
-		"base64", "hex", "time", "url", "regex", "http", "ip", "list_flatten", "slugify", "is_member", "user", "request",
+		"base64", "hex", "time", "url", "regex", "http", "ip", "list_flatten", "slugify", "is_member", "user", "application", "token",
+		"context",
 	},
 }
 -- Runs in the sealed process that evaluates the configuration file.

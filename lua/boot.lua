@@ -11,6 +11,7 @@ local housekeeping = require "auth/housekeeping"
 local keys         = require "auth/keys"
 local mapping      = require "mapping/scopes"
 local outage       = require "boot/outage"
+local policies     = require "mapping/policies"
 local reply        = require "kit/reply"
 local routes       = require "boot/routes"
 local commands     = require "command/main"
@@ -42,6 +43,7 @@ function boot.start(config, mode)
 	if failure then return nil, failure end
 	local serving = mode == "serve" or mode == "reload"
 	local ok, why = mapping.declare(config.scope_mappings, serving)
+	if ok then ok, why = policies.declare(config.policies, serving) end
 	if not ok then return nil, why end
 	-- Commands apply the file themselves: `check` tells what would change.
 	if not serving then return {} end

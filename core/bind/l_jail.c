@@ -53,7 +53,7 @@ static void set_text(lua_State *L, const char *name, struct slice text)
 /* The lines that the script logged, into field "log" of the table on the top. */
 static bool set_log(lua_State *L, struct slice in)
 {
-	static const char *const levels[] = {"debug", "info", "warning", "error"};
+	static const char *const levels[] = {"debug", "info", "warning", "error", "message"};
 	uint8_t count, level;
 	struct slice text;
 

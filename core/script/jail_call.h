@@ -16,6 +16,8 @@
 #define JAIL_RUNNING_MS 50 /* processor time of one call, measured by the jail's own timer */
 #define JAIL_SAW_MAX 12
 #define JAIL_LOG_MAX 50
+#define JAIL_MESSAGES_MAX 10 /* ak_message: lines of level JAIL_LEVEL_MESSAGE, beyond the others */
+#define JAIL_LEVEL_MESSAGE 4
 #define JAIL_LOG_TEXT_MAX 500
 
 enum jail_end {

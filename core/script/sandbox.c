@@ -33,7 +33,7 @@ static struct {
 	struct buf saw; /* owns; texts */
 	unsigned saw_count;
 	struct buf log; /* owns */
-	unsigned log_count;
+	unsigned log_count, message_count;
 	struct buf out; /* owns; encoded results */
 	char message[MESSAGE_MAX];
 } box;
@@ -135,9 +135,11 @@ static void add_text(struct buf *out, struct slice text, size_t max)
 
 void sandbox_log(unsigned level, struct slice text)
 {
-	if (box.log_count == JAIL_LOG_MAX)
+	unsigned *count = level == JAIL_LEVEL_MESSAGE ? &box.message_count : &box.log_count;
+
+	if (*count == (level == JAIL_LEVEL_MESSAGE ? JAIL_MESSAGES_MAX : JAIL_LOG_MAX))
 		return;
-	box.log_count++;
+	(*count)++;
 	buf_add_u8(&box.log, (uint8_t)level);
 	add_text(&box.log, text, JAIL_LOG_TEXT_MAX);
 }
@@ -198,6 +200,8 @@ static int protected_call(lua_State *L)
 		return 0;
 	}
 	set_given(L);
+	lua_getfield(L, LUA_REGISTRYINDEX, SANDBOX_PREPARE);
+	lua_call(L, 0, 0);
 	script = lua_newthread(L);
 	lua_insert(L, 1);
 	lua_xmove(L, script, 1);
@@ -332,7 +336,7 @@ static void begin(void)
 {
 	box.spent = JAIL_FINE;
 	box.line = 0;
-	box.saw_count = box.log_count = 0;
+	box.saw_count = box.log_count = box.message_count = 0;
 	box.message[0] = '\0';
 	buf_clear(&box.saw);
 	buf_clear(&box.log);
@@ -367,7 +371,7 @@ void sandbox_call(struct slice frame, struct buf *answer)
 		buf_add_slice(answer, buf_slice(&box.out));
 	else
 		write_failure(answer);
-	buf_add_u8(answer, (uint8_t)box.log_count);
+	buf_add_u8(answer, (uint8_t)(box.log_count + box.message_count));
 	buf_add_slice(answer, buf_slice(&box.log));
 	wipe(&box.out);
 	wipe(&box.saw);

@@ -22,7 +22,9 @@ void *sandbox_malloc(size_t size, void *unused);
 void sandbox_free(void *p, void *unused);
 void sandbox_log(unsigned level, struct slice text);
 
-/* sandbox_env.c: sets the globals of scripts. */
+/* sandbox_env.c: sets the globals of scripts. The registry's SANDBOX_PREPARE is called when a call's values are set (see
+ * mapping/jail/given.lua). */
+#define SANDBOX_PREPARE "prepare"
 void sandbox_env_open(struct lua_State *L);
 void sandbox_env_end(void); /* after each call */
 /* sandbox_saw.c: the values that the failing line reads, as "name = value" texts appended to out; the count. */

@@ -104,7 +104,8 @@ static int l_setmetatable(lua_State *L)
 static int undefined_name(lua_State *L)
 {
 	static const char *const optional[] = {"user", "application", "token", "session", "request",
-		"info", "claims", "source", "context", "scope", "ak_client_ip", NULL};
+		"info", "claims", "source", "context", "scope", "ak_client_ip", "ak_is_sso_flow",
+		NULL};
 	const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
 
 	for (const char *const *o = optional; *o; o++) {
@@ -423,7 +424,7 @@ static void tame_libraries(lua_State *L)
 	lua_pop(L, 2);
 }
 
-/* Runs lua/mapping/jail/NAME.lua with the primitives as its argument; it sets globals. */
+/* Runs lua/mapping/jail/NAME.lua with the primitives as its argument; it sets globals. Pushes what it returns. */
 static void run_asset(lua_State *L, const char *name)
 {
 	static const luaL_Reg core[] = {{"quote", l_quote}, {"number", l_number},
@@ -441,7 +442,7 @@ static void run_asset(lua_State *L, const char *name)
 	luaL_newlib(L, core);
 	lua_pushlightuserdata(L, NULL);
 	lua_setfield(L, -2, "null");
-	lua_call(L, 1, 0);
+	lua_call(L, 1, 1);
 }
 
 void sandbox_env_open(lua_State *L)
@@ -457,8 +458,12 @@ void sandbox_env_open(lua_State *L)
 	luaL_newlib(L, base64);
 	lua_setglobal(L, "base64");
 	lua_register(L, "sha256", l_sha256);
-	for (size_t i = 0; i < ARRAY_LEN(files); i++)
+	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
 		run_asset(L, files[i]);
+		lua_pop(L, 1);
+	}
+	run_asset(L, "given");
+	lua_setfield(L, LUA_REGISTRYINDEX, SANDBOX_PREPARE);
 	lua_pushglobaltable(L);
 	lua_createtable(L, 0, 2);
 	lua_pushcfunction(L, undefined_name);

@@ -59,7 +59,7 @@ end
 local function bearer(req, e, status)
 	local challenge = 'Bearer realm="tidelock"'
 	if e.oauth and not e.bare then
-		local text = (e.description or ""):gsub('[^\32-\33\35-\91\93-\126]', "'")
+		local text = (e.description or ""):gsub('[^]\32-\33\35-\91\94-\126]', "'")
 		challenge = ('%s, error="%s", error_description="%s"'):format(challenge, e.oauth, text)
 		if e.scope then challenge = ('%s, scope="%s"'):format(challenge, e.scope) end
 	end

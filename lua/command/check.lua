@@ -3,16 +3,16 @@
 local args = require "command/args"
 local declared = require "store/declared"
 local print_ = require "command/print"
+local script = require "mapping/script"
 
 local check = {}
 
 local function script_errors(config)
 	local out = {}
-	for _, mapping in ipairs(config.scope_mappings or {}) do
-		local path = mapping.script or mapping.label
-		local ok, failure = jail.compile { name = mapping.label or mapping.name, chunk = "=" .. path, source = mapping.source }
-		if not ok then
-			out[#out + 1] = ("%s:%s: %s"):format(path, failure.line or "?", failure.message)
+	for _, list in ipairs { config.scope_mappings or {}, config.policies or {} } do
+		for _, entry in ipairs(list) do
+			local _, why = script.compile(entry)
+			out[#out + 1] = why
 		end
 	end
 	return out

@@ -54,7 +54,7 @@ end
 
 local function check_application(a, all, report)
 	dangling(a, "scopes", a.scopes, all.scopes, "the scope", report)
-	dangling(a, "policies", a.policies, {}, "the policy", report)
+	dangling(a, "policies", a.policies, all.policies, "the policy", report)
 	dangling(a, "sources", a.sources, {}, "the source", report)
 	dangling(a, "federated", a.federated, all.applications, "the application", report)
 	dangling(a, "conversion_rules", { a.conversion_rules }, {}, "the rules", report)
@@ -83,7 +83,10 @@ end
 
 return function(data, report)
 	local groups = by_label(data.groups)
-	local all = { scopes = {}, applications = by_label(data.applications), hosts = by_label(data.github_hosts), client_ids = {} }
+	local all = {
+		scopes = {}, policies = by_label(data.policies), applications = by_label(data.applications),
+		hosts = by_label(data.github_hosts), client_ids = {},
+	}
 	for name in pairs(BUILT_IN) do
 		all.scopes[name] = true
 	end
@@ -99,6 +102,11 @@ return function(data, report)
 	check_cycles(data.groups, groups, report)
 	for _, application in ipairs(data.applications) do
 		check_application(application, all, report)
+	end
+	for _, list in ipairs { data.policies, data.scope_mappings } do
+		for _, script in ipairs(list) do
+			dangling(script, "tokens_for", script.may and script.may.tokens_for, all.applications, "the application", report)
+		end
 	end
 	check_audiences(data.applications, all.client_ids, report)
 end

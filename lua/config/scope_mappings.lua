@@ -1,4 +1,5 @@
 -- config/scope_mappings.lua: scope_mapping "groups" { scope = …, script = … }
+local may = require "config/may"
 local types = require "config/types"
 
 local scope_mappings = { list = "scope_mappings", script = true }
@@ -7,6 +8,7 @@ scope_mappings.schema = {
 	scope = types.text { max = 100, pattern = "[^%c%s\"\\\x7f-\xff]+", why = "has characters that scopes cannot have" },
 	description = types.text { empty = true },
 	script = types.text { max = 1000 },
+	may = may,
 }
 
 function scope_mappings.label(text)

@@ -1,9 +1,9 @@
 -- mapping/scopes.lua: who becomes what. Runs the mappings of the scopes that a token has, built-in ones here, declared ones
 -- in the jail, and brings their results together. Never raises for a script's mistake: a failing mapping drops its claims,
 -- and the caller makes an event of what is in `failures` and `dropped`.
-local err     = require "kit/err"
 local builtin = require "mapping/builtin"
 local result  = require "mapping/result"
+local script  = require "mapping/script"
 
 local mapping = {}
 
@@ -27,17 +27,13 @@ function mapping.declare(list, compile)
 	local declared = {}
 	for _, entry in ipairs(list or {}) do
 		local ok, why = true, nil
-		if compile then
-			ok, why = jail.compile { name = entry.name, chunk = "=" .. entry.script, source = entry.source }
-		end
-		if not ok then
-			return nil, ("%s:%s: %s"):format(entry.script, why.line or "?", why.message)
-		end
+		if compile then ok, why = script.compile(entry) end
+		if not ok then return nil, why end
 		local of_scope = declared[entry.scope] or {}
 		declared[entry.scope] = of_scope
 		of_scope[#of_scope + 1] = {
 			name = entry.name, scope = entry.scope, description = entry.description, script = entry.script,
-			source = entry.source, label = ("%s (%s)"):format(entry.name, entry.script),
+			source = entry.source, may = entry.may, label = ("%s (%s)"):format(entry.name, entry.script),
 		}
 	end
 	by_scope = builtins()
@@ -65,56 +61,27 @@ function mapping.scopes(application)
 	return out
 end
 
--- S24: what a script sees. Named values only; no cookies, no Authorization, no secrets.
+-- S24: what a mapping sees.
 local function given_of(context)
-	local application, token = context.application or {}, context.token or {}
-	local session, request = context.session or {}, context.request or {}
+	local token, session, request = context.token or {}, context.session or {}, script.request(context.request)
 	return {
-		user = context.user,
-		application = { slug = application.slug, name = application.name, client_id = application.client_id },
+		user = context.user, application = script.application(context.application),
 		token = { scopes = token.scopes or context.scopes, grant_type = token.grant_type },
 		session = { auth_time = session.auth_time, amr = session.amr, acr = session.acr },
-		request = { client_ip = request.client_ip, path = request.path },
-	}
-end
-
--- What the failing script was given, for the event: enough to find the case again, without the attributes' values.
-local function excerpt(given)
-	local groups, attributes = {}, {}
-	for _, group in ipairs(given.user.groups or {}) do
-		if #groups < 10 then groups[#groups + 1] = group.name end
-	end
-	for name in pairs(given.user.attributes or {}) do
-		if #attributes < 20 then attributes[#attributes + 1] = tostring(name) end
-	end
-	table.sort(attributes)
-	return json.encode {
-		username = given.user.username,
-		groups = json.array(groups),
-		attributes = json.array(attributes),
-		application = given.application.slug,
-		scopes = json.array(given.token.scopes or {}),
+		request = request, ak_client_ip = request.client_ip,
 	}
 end
 
 -- Runs one script; exact counts every instruction, for trying. Returns its claims and what the run cost, or nil and the
 -- failure.
 local function run(entry, given, exact)
-	local answer, failure = jail.run {
-		kind = "scope", name = entry.name, chunk = "=" .. entry.script, source = entry.source, given = given,
-		exact = exact,
-	}
-	if not answer and failure.kind == "busy" then
-		err.raise("temporarily_unavailable", "every script runner is at work; try again")
-	end
+	local answer, failure = script.run(entry, given, exact)
 	local claims, why
 	if answer then claims, why = result.claims(entry.scope, answer.result) end
 	if claims then return claims, answer end
-	failure = failure or { kind = "result", message = why }
-	return nil, {
-		mapping = entry.name, scope = entry.scope, script = entry.script, line = failure.line, kind = failure.kind,
-		message = failure.message, log = failure.log or {}, saw = failure.saw or {}, given = excerpt(given),
-	}
+	failure = failure or script.failure(entry, given, { kind = "result", message = why })
+	failure.mapping, failure.scope = entry.name, entry.scope
+	return nil, failure
 end
 
 local function sorted_unique(scopes)
@@ -138,7 +105,7 @@ function mapping.claims(context)
 		end
 		result.merge(claims, made)
 	end
-	local function script(entry)
+	local function evaluate(entry)
 		given = given or given_of(context)
 		local made, failure = run(entry, given)
 		if not made then
@@ -152,7 +119,7 @@ function mapping.claims(context)
 	end
 	for _, scope in ipairs(sorted_unique(context.scopes)) do
 		for _, entry in ipairs(of_scope(scope)) do
-			if entry.run then take(entry, entry.run(context.user)) else script(entry) end
+			if entry.run then take(entry, entry.run(context.user)) else evaluate(entry) end
 		end
 	end
 	return claims, provenance, failures, dropped

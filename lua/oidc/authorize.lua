@@ -5,6 +5,7 @@ local handed_out  = require "oidc/authorization_response"
 local check       = require "kit/check"
 local clients     = require "auth/clients"
 local err         = require "kit/err"
+local policy      = require "oidc/policy"
 local reply       = require "kit/reply"
 local request     = require "oidc/request"
 local session     = require "auth/session"
@@ -33,9 +34,10 @@ end
 
 local pages = { sign_in = "/signin", select_account = "/signin", consent = "/consent" }
 
--- Sends the browser to one of our pages with the request sealed for it; the pages read `page` and `scopes`.
-local function to_page(req, t, page)
-	t.page, t.scopes = page, t.params.consent_scopes
+-- Sends the browser to one of our pages with the request sealed for it; the pages read `page` and `scopes`, what the
+-- person is asked to agree to.
+local function to_page(req, t, page, scopes)
+	t.page, t.scopes = page, scopes
 	t.browser = session.browser(req) or session.new_browser(req)
 	local response = reply.redirect(urls.with_query(pages[page], { { "request", sealed(t) } }))
 	session.ensure_browser(req, response)
@@ -62,10 +64,18 @@ end
 local function proceed(req, context, t)
 	if t.denied then answer.fail(context, "access_denied", t.denied) end
 	local current = session.current(req)
-	local verdict, code, description = session.decide(t, current, context.application, t.params.consent_scopes)
-	if verdict == "silent" then return issue(req, context, t, current) end
+	local scopes = t.params.consent_scopes
+	local verdict, code, description = session.decide(t, current, context.application, scopes)
+	-- The person is known, and nothing but consent may be missing: now the policies are asked.
+	if policy.asked(context.application) and (verdict == "silent" or verdict == "consent" or code == "consent_required") then
+		local decision = policy.decide(req, context, t, current)
+		if not decision.allowed then return policy.refuse(req, context, t, decision, sealed) end
+		scopes = decision.scopes
+		verdict, code, description = session.decide(t, current, context.application, scopes)
+	end
+	if verdict == "silent" then return issue(req, context, policy.narrow(t, scopes), current) end
 	if verdict == "error" then answer.fail(context, code, description) end
-	return to_page(req, t, verdict)
+	return to_page(req, t, verdict, scopes)
 end
 
 local function continue(req, text)

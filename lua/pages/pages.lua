@@ -40,6 +40,12 @@ function pages.error(values)
 	return page("error", values.title, values, values.status, values.headers)
 end
 
+-- The application's policies refuse. values: application, name, message, back (our GET that tells the client), other (our GET for
+-- another account), request_id
+function pages.refused(values)
+	return page("refused", "Not allowed", values, 403, { refresh = "10; url=" .. values.back })
+end
+
 -- A page on the way to a client: Refresh to a GET of our own, never a code or token in it (S15). values: url, application
 function pages.continue(values)
 	return page("continue", "One moment", values, 200, { refresh = "0; url=" .. values.url })

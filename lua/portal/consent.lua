@@ -33,9 +33,9 @@ function M.show(req)
 	local opened, application = request.open(query.request, session.browser(req))
 	local current = session.current(req)
 	if not current then return reply.redirect("/signin?request=" .. url.encode(query.request)) end
-	local _, already = consent.needed(current.user, application, opened.params.consent_scopes, opened, current)
+	local _, already = consent.needed(current.user, application, opened.scopes, opened, current)
 	local list = {}
-	for index, item in ipairs(consent.describe(application, opened.params.consent_scopes)) do
+	for index, item in ipairs(consent.describe(application, opened.scopes)) do
 		local is_new = already ~= nil and #already > 0
 		for _, scope in ipairs(already or {}) do is_new = is_new and scope ~= item.scope end
 		list[index] = { text = item.text, new = is_new }
@@ -58,8 +58,8 @@ function M.answer(req)
 		opened.denied = "The person refused."
 		return request.continue(req, opened, application)
 	end
-	consent.give(current.user, application, opened.params.consent_scopes, req)
-	transaction.consent(opened, current, opened.params.consent_scopes)
+	consent.give(current.user, application, opened.scopes, req)
+	transaction.consent(opened, current, opened.scopes)
 	return request.continue(req, opened, application)
 end
 

@@ -21,6 +21,9 @@ for name, level in pairs(levels) do log[name] = line(level) end
 log.warn  = log.warning
 ak_logger = log
 
+-- What the person is told when the policy refuses.
+function ak_message(text) core.log(4, tostring(text)) end
+
 function print(...)
 	local out = table.pack(...)
 	for i = 1, out.n do out[i] = tostring(out[i]) end

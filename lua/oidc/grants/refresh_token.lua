@@ -1,6 +1,8 @@
 -- oidc/grants/refresh_token.lua: a refresh token becomes new tokens (RFC 6749 6, S7).
 local claims    = require "auth/claims"
 local err       = require "kit/err"
+local policies  = require "auth/policies"
+local policy    = require "oidc/policy"
 local resources = require "oidc/resources"
 local scope     = require "kit/scope"
 local tokens    = require "auth/tokens"
@@ -17,18 +19,29 @@ local function narrowed(line, text, application)
 	return asked
 end
 
+-- S7: the person may have lost since what the policies ask for. The scopes that are left, and of the claims parameter what they
+-- reach for.
+local function permitted(line, scopes, application, req)
+	local requested = line.grant.claims_parameter
+	local left = policies.require {
+		user = line.user, application = application, scopes = scope.union(scopes, requested and requested.scopes or {}),
+		grant_type = "refresh_token", login = line.grant.login, session_id = line.grant.session_id, req = req,
+	}
+	return scope.intersect(scopes, left), policy.claims(requested, left)
+end
+
 return function(req, form, application)
 	err.need(form.refresh_token, "invalid_request", "The parameter refresh_token is missing.")
 	local line = form.refresh_token:find("^tlr_") and tokens.refresh(form.refresh_token, application, req)
 	err.need(line, "invalid_grant", "The refresh token is unknown, expired or has been revoked.")
-	local scopes = narrowed(line, form.scope, application)
 	local named = resources.at_token(form, line.grant.resources, application)
+	local scopes, requested = permitted(line, narrowed(line, form.scope, application), application, req)
 	task.detach()
 	local answer, statements = tokens.issue {
 		application = application, user = line.user, grant = line.grant, refresh = line, scopes = scopes, req = req, resources = named,
 		id_token_claims = claims.for_id_token {
 			user = line.user, application = application, scopes = scopes, grant_type = "refresh_token", login = line.grant.login,
-			session_id = line.grant.session_id, req = req, requested = line.grant.claims_parameter,
+			session_id = line.grant.session_id, req = req, requested = requested,
 		},
 	}
 	local ok = tokens.rotate(line, statements, req)

@@ -1,0 +1,58 @@
+-- auth/policies.lua: may this person use this application, and with which scopes? Asks the owner's policies (mapping/policies)
+-- and leaves an event for each refusal and each script that failed. Asked wherever something is granted: at authorize before
+-- consent, at refresh, at device approval, at each grant without browser.
+local err     = require "kit/err"
+local events  = require "auth/events"
+local mapping = require "mapping/policies"
+local users   = require "store/users"
+
+local policies = {}
+
+local GENERIC = "The policy of this application does not allow it."
+
+local function report(asked, decision)
+	local function event(kind, reason, person)
+		events.add {
+			kind = kind, user = asked.user, application = asked.application, session = asked.session_id, req = asked.req,
+			reason = reason, person = person, merge = true,
+		}
+	end
+	for _, failure in ipairs(decision.failures) do
+		local saw = #failure.saw > 0 and "; it saw " .. table.concat(failure.saw, ", ") or ""
+		-- The message too may be made of the person's values.
+		event("script_failed", ("policy %s (%s:%s): %s"):format(failure.name, failure.script, failure.line or "?", failure.kind),
+			("%s%s; it was given %s"):format(failure.message or failure.kind, saw, failure.given))
+	end
+	if not decision.allowed then
+		event("access_refused", ("policy %s, %s"):format(decision.by, asked.grant_type))
+	end
+end
+
+-- asked = { user = row, application, scopes = list, grant_type, req, login = { at, method, amr, acr } or nil, session_id,
+-- context = what else the policies may know (never a secret, S24) }. Returns { allowed, message = for the person or nil,
+-- scopes = those that are left, in their order, by }. Raises temporarily_unavailable when no script can be run now.
+function policies.decide(asked)
+	local names, req = asked.application.policies, asked.req or {}
+	if not names or #names == 0 then return { allowed = true, scopes = asked.scopes } end
+	local decision = mapping.decide {
+		user = users.view(asked.user), application = asked.application, scopes = asked.scopes, grant_type = asked.grant_type,
+		context = asked.context, login = asked.login, request = { client_ip = req.peer, path = req.path },
+	}
+	report(asked, decision)
+	return decision
+end
+
+-- Why, for a client: error_description has no other characters (RFC 6749 4.1.2.1, 5.2).
+function policies.description(decision)
+	local text = (decision.message or GENERIC):gsub("%s+", " ")
+	return text:find('[^]\32-\33\35-\91\94-\126]') and GENERIC or text
+end
+
+-- At the token endpoint: the scopes that are left, or invalid_grant.
+function policies.require(asked)
+	local decision = policies.decide(asked)
+	err.need(decision.allowed, "invalid_grant", policies.description(decision))
+	return decision.scopes
+end
+
+return policies

@@ -1,0 +1,73 @@
+-- oidc/policy.lua: what the application's policies say to an authorization request: asked when the person is known and before
+-- consent, and again each time the request goes on.
+local answer   = require "oidc/answer"
+local pages    = require "pages/pages"
+local policies = require "auth/policies"
+local scope    = require "kit/scope"
+local session  = require "auth/session"
+local users    = require "store/users"
+
+local policy = {}
+
+local PATH = "/application/o/authorize/?request="
+
+function policy.asked(application)
+	return application.policies ~= nil and #application.policies > 0
+end
+
+-- What such a response type is called in authentik's policies.
+local function grant_type(response_type)
+	if response_type == "code" then return "authorization_code" end
+	return response_type:find("%f[%w]code%f[%W]") and "hybrid" or "implicit"
+end
+
+-- The decision (auth/policies) over all that the person would be asked to agree to.
+function policy.decide(req, context, t, current)
+	local params = t.params
+	local response_type = params.response_type or "code"
+	local decision = policies.decide {
+		user = current.user, application = context.application, scopes = params.consent_scopes, grant_type = grant_type(response_type),
+		req = req, login = current.login, session_id = current.id,
+		context = {
+			oauth_code_challenge = params.challenge, oauth_code_challenge_method = params.method, oauth_max_age = t.max_age,
+			oauth_redirect_uri = params.redirect_uri, oauth_response_type = response_type,
+		},
+	}
+	-- Without openid there is no ID token, and the client asked for one here.
+	if response_type:find("id_token", 1, true) and not scope.has(decision.scopes, "openid") then decision.allowed = false end
+	return decision
+end
+
+-- What the claims parameter selected, reaching for no scope but those.
+function policy.claims(requested, left)
+	if not requested or not requested.scopes then return requested end
+	local out = {}
+	for name, value in pairs(requested) do out[name] = value end
+	out.scopes = scope.intersect(requested.scopes, left)
+	return out
+end
+
+-- The request with what the policies left of it (S20).
+function policy.narrow(t, left)
+	local params = t.params
+	params.scopes, params.claims = scope.intersect(params.scopes, left), policy.claims(params.claims, left)
+	return t
+end
+
+-- The person is told why, the client soon after; who asked for no pages is told at once. seal(t) makes the text of a request
+-- in progress.
+function policy.refuse(req, context, t, decision, seal)
+	local description = policies.description(decision)
+	if scope.has(t.prompt or {}, "none") then answer.fail(context, "access_denied", description) end
+	t.page, t.browser = "sign_in", session.browser(req) or session.new_browser(req)
+	local again = seal(t)
+	t.denied = description
+	local response = pages.refused {
+		application = context.application.name, name = users.shown(session.current(req).user), message = decision.message,
+		back = PATH .. seal(t), other = "/signin?request=" .. again, request_id = req.id,
+	}
+	session.ensure_browser(req, response)
+	return response
+end
+
+return policy
