@@ -45,19 +45,26 @@ function claims.of(context)
 	return evaluate(context, users.view(context.user), context.scopes)
 end
 
--- Claims by the granted scopes, and beside them those of scopes that only the claims parameter reaches for. What the
+-- The scopes that make what the application has in every ID token, whether they are asked for or not (id_token_claims): those of
+-- its own scopes, else the scope of the claim's name.
+function claims.always(application)
+	local out, names = {}, application.id_token_claims or {}
+	local owner = #names > 0 and mapping.claim_names(application) or {}
+	for _, name in ipairs(names) do out = scope.union(out, { owner[name] or name }) end
+	return out
+end
+
+-- Claims by the granted scopes, and beside them those of scopes that only the claims parameter, or `always`, reaches for. What the
 -- application has lost since is not made for it any more (S20).
-local function both(context)
+local function both(context, always)
 	local view, still = users.view(context.user), context.application.scopes
 	local made, extra = evaluate(context, view, scope.intersect(context.scopes, still)), {}
-	local requested = context.requested
-	if requested then
-		local further = {}
-		for _, name in ipairs(requested.scopes or {}) do
-			if scope.has(still, name) and not scope.has(context.scopes, name) then further[#further + 1] = name end
-		end
-		if #further > 0 then extra = evaluate(context, view, further) end
+	local requested = scope.intersect((context.requested or {}).scopes or {}, still)
+	local further = {}
+	for _, name in ipairs(scope.union(requested, always)) do
+		if not scope.has(context.scopes, name) then further[#further + 1] = name end
 	end
+	if #further > 0 then extra = evaluate(context, view, further) end
 	return made, extra
 end
 
@@ -75,13 +82,15 @@ end
 -- For the ID token: everything where the application has it so (authentik's default) or nobody could ask userinfo (Core 5.4), else
 -- what `claims` asked for.
 function claims.for_id_token(context)
-	local made, extra = both(context)
-	local base = (context.alone or context.application.include_claims_in_id_token ~= false) and made or {}
+	local application = context.application
+	local made, extra = both(context, claims.always(application))
+	local base = (context.alone or application.include_claims_in_id_token ~= false) and made or {}
+	select(base, application.id_token_claims, made, extra)
 	return select(base, (context.requested or {}).id_token, made, extra)
 end
 
 function claims.for_userinfo(context)
-	local made, extra = both(context)
+	local made, extra = both(context, {})
 	return select(made, (context.requested or {}).userinfo, made, extra)
 end
 

@@ -26,6 +26,15 @@ local function given_here(t, session, scopes)
 		and scope.contains_all(mark.scopes or {}, scopes)
 end
 
+-- The consent that still counts. One that was given while it did not expire ends with the lifetime that is set now.
+local function standing(user, application)
+	local row = grants.consent(user.id, application.id)
+	if row and application.consent == "expiring" and row.at + (application.consent_lifetime or LIFETIME) <= time.now() then
+		return nil
+	end
+	return row
+end
+
 -- Must the person be asked? And what was given before (a list).
 function consent.needed(user, application, scopes, t, session)
 	if given_here(t, session, scopes) then
@@ -35,7 +44,7 @@ function consent.needed(user, application, scopes, t, session)
 	if application.consent == "implicit" then
 		return forced or false, {}
 	end
-	local row = grants.consent(user.id, application.id)
+	local row = standing(user, application)
 	local already = row and scope.parse(row.scopes) or {}
 	if forced or always_asked(application, t) then
 		return true, already
@@ -44,7 +53,7 @@ function consent.needed(user, application, scopes, t, session)
 end
 
 function consent.give(user, application, scopes, req)
-	local row = grants.consent(user.id, application.id)
+	local row = standing(user, application)
 	local all = row and scope.union(scope.parse(row.scopes), scopes) or scopes
 	local expires_at = application.consent == "expiring" and time.now() + (application.consent_lifetime or LIFETIME) or nil
 	task.detach()
@@ -66,11 +75,11 @@ function consent.withdraw(user, application, req)
 	rows.urgent(statements)
 end
 
--- application id → when.
+-- application id → { at, expires_at or nil, scopes = list }.
 function consent.list(user)
 	local out = {}
 	for _, row in ipairs(grants.consents_of(user.id)) do
-		out[row.application_id] = row.at
+		out[row.application_id] = { at = row.at, expires_at = row.expires_at, scopes = scope.parse(row.scopes) }
 	end
 	return out
 end
@@ -78,11 +87,12 @@ end
 -- What the page says of each scope; openid and scopes without a description are not listed.
 function consent.describe(application, scopes)
 	local out = {}
-	for _, known in ipairs(mapping.scopes(application)) do
+	-- In the application's order; what it has in every ID token may be of no scope of its own.
+	local ordered = scope.union(scope.intersect(application.scopes, scopes), scopes)
+	for _, known in ipairs(mapping.scopes { scopes = ordered }) do
 		local text = known.description
-		local name = known.scope or known.name
-		if name ~= "openid" and text and text ~= "" and scope.has(scopes, name) then
-			out[#out + 1] = { scope = name, text = text }
+		if known.name ~= "openid" and text and text ~= "" then
+			out[#out + 1] = { scope = known.name, text = text }
 		end
 	end
 	return out

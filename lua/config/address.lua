@@ -143,6 +143,21 @@ function address.origins(list)
 	return out
 end
 
+-- The host that all of a list of redirect URIs have (OpenID Connect Core 8.1); nil when there are several, or one has none.
+function address.one_host(list)
+	local found
+	for _, item in ipairs(list) do
+		local text = type(item) == "table" and address.origins { item }[1] or item
+		local url = address.url(text)
+		local host = url and url.host
+		if not host or host == "" or (found and host ~= found) then
+			return nil
+		end
+		found = host
+	end
+	return found
+end
+
 -- Where anyone on the machine may listen: http on a loopback address, or a private scheme (S19).
 function address.is_native(item)
 	local url = type(item) == "string" and address.url(item)

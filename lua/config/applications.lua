@@ -78,8 +78,9 @@ applications.schema = {
 	jwks_uri = web_url,
 	issuer_mode = types.one_of("per_application", "global"),
 	issuer_slash = types.boolean,
-	sub_mode = types.one_of("hashed_user_id", "user_id", "user_uuid", "user_username", "user_email", "user_upn"),
-	sector_identifier = word,
+	sub_mode = types.one_of("hashed_user_id", "user_id", "user_uuid", "user_username", "user_email", "user_upn",
+		"pairwise"),
+	sector_identifier = types.text { max = 200, pattern = "[%l%d.%-]+", why = "is the name of a host, in lower case" },
 	include_claims_in_id_token = types.boolean,
 	id_token_claims = words,
 	access_token = types.one_of("jwt", "opaque"),
@@ -166,6 +167,7 @@ local function fill(a)
 	with_default(a, "issuer_mode", "per_application")
 	with_default(a, "issuer_slash", true)
 	with_default(a, "sub_mode", "hashed_user_id")
+	with_default(a, "sector_identifier", a.sub_mode == "pairwise" and address.one_host(a.redirect_uris) or nil)
 	with_default(a, "include_claims_in_id_token", true)
 	with_default(a, "access_token", "jwt")
 	with_default(a, "access_token_typ", "at+jwt")
@@ -202,6 +204,9 @@ local function agree(a, report)
 	end
 	if keyed and not a.jwks and not a.jwks_uri then
 		report("token_endpoint_auth_method", "private_key_jwt needs jwks or jwks_uri")
+	end
+	if a.sub_mode == "pairwise" and not a.sector_identifier then
+		report("sub_mode", "pairwise needs a sector_identifier where the redirect_uris have not one host")
 	end
 	local code = false
 	for _, kind in ipairs(a.response_types) do code = code or kind:find("code", 1, true) ~= nil end

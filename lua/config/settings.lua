@@ -36,6 +36,8 @@ settings.schema = {
 	trusted_proxies = types.list(address.network),
 	password = types.record { memory_kib = types.integer(1024, 1048576), passes = types.integer(1, 20) },
 	connections = types.record { total = types.integer(10, 15000), per_address = types.integer(1, 15000) },
+	-- Of pairwise subjects, to be the same as another installation's.
+	subject_salt = types.text { max = 200, pattern = ("."):rep(16) .. ".*", why = "is shorter than 16 characters" },
 	lab = types.boolean,
 	allow_test_sources = types.boolean,
 }

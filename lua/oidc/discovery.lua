@@ -66,7 +66,7 @@ local function document(application)
 		response_types_supported = application.response_types,
 		response_modes_supported = { "query", "fragment", "form_post" },
 		grant_types_supported = implemented({ "authorization_code", "refresh_token" }, application.grant_types),
-		subject_types_supported = { "public" },
+		subject_types_supported = { application.sub_mode == "pairwise" and "pairwise" or "public" },
 		id_token_signing_alg_values_supported = signing_algs(application),
 		introspection_endpoint = shared .. "introspect/",
 		revocation_endpoint = shared .. "revoke/",

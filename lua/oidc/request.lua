@@ -1,6 +1,7 @@
 -- oidc/request.lua: reads an authorization request (RFC 6749 4.1.1, RFC 7636 4.3, OpenID Connect Core 3.1.2.1). Who is
 -- answered, and where, is settled first and on an error page; everything after that is answered at the redirect URI.
 local answer           = require "oidc/answer"
+local claims           = require "auth/claims"
 local claims_parameter = require "oidc/claims_parameter"
 local clients          = require "auth/clients"
 local err              = require "kit/err"
@@ -154,7 +155,7 @@ local function hinted(context, map)
 	return token.sub
 end
 
-local function claims(context, map)
+local function claims_asked(context, map)
 	local text = given(map, "claims")
 	if not text then return nil end
 	local selected, why = claims_parameter.read(text, context.application, "goauthentik.io/providers/oauth2/default")
@@ -179,14 +180,14 @@ function request.read(map, duplicated)
 	objects(context, map)
 	local list = granted(context, map, kind)
 	local challenge, method = pkce(context, map, kind)
-	local asked = claims(context, map)
+	local asked = claims_asked(context, map)
 	return context, {
 		client_id = application.client_id, prompt = prompts(context, map), max_age = max_age(context, map),
 		hint_subject = hinted(context, map), login_hint = given(map, "login_hint"),
 		params = {
 			response_type = kind.name, redirect_uri = redirect_uri, response_mode = mode, state = context.state, scopes = list,
 			nonce = nonce(context, map, kind), challenge = challenge, method = method, claims = asked,
-			consent_scopes = asked and scope.union(list, asked.scopes) or list,
+			consent_scopes = scope.union(scope.union(list, asked and asked.scopes or {}), claims.always(application)),
 		},
 	}
 end

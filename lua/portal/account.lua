@@ -65,9 +65,11 @@ end
 local function applications_of(current, token)
 	local given, list = consent.list(current.user), {}
 	for index, application in ipairs(clients.all()) do
-		local at = given[application.id]
+		local consented = given[application.id]
 		list[index] = {
-			name = application.name, slug = application.slug, csrf = token, consent_at = at and day(at),
+			name = application.name, slug = application.slug, csrf = token, consent_at = consented and day(consented.at),
+			expires_at = consented and consented.expires_at and day(consented.expires_at),
+			scopes = consented and consent.describe(application, consented.scopes),
 		}
 	end
 	return list

@@ -198,7 +198,8 @@ end
 
 function grants.consents_of(user_id)
 	return rows.all([[select c.application_id, a.slug, c.scopes, c.at, c.expires_at from consents c
-		join applications a on a.id = c.application_id where c.user_id = $1 order by a.slug]], user_id)
+		join applications a on a.id = c.application_id
+		where c.user_id = $1 and (c.expires_at is null or c.expires_at > $2) order by a.slug]], user_id, time.now())
 end
 
 return grants

@@ -1,14 +1,15 @@
 -- store/users.lua: people. A user row is { id, pk, username, name, email, email_verified, type, active, attributes, uid,
--- valid_from, declared (0, 1, 2: see the migration), directory (the version of all groups when it was read), created_at,
+-- uuid, valid_from, declared (0, 1, 2: see the migration), directory (the version of all groups when it was read), created_at,
 -- last_login_at, password_at }; the password's hash is never in it.
 local rows = require "store/rows"
+local subjects = require "store/subjects"
 
 local users = {}
 
 -- The columns of a row, for joins: prefix "u." in SQL, "u_" in names.
 users.COLUMNS = [[u.id as u_id, u.pk as u_pk, u.username as u_username, u.name as u_name, u.email as u_email,
 	u.email_verified as u_email_verified, u.type as u_type, u.active as u_active, u.attributes as u_attributes,
-	u.uid as u_uid, u.valid_from as u_valid_from, u.declared as u_declared, u.created_at as u_created_at,
+	u.uid as u_uid, u.uuid as u_uuid, u.valid_from as u_valid_from, u.declared as u_declared, u.created_at as u_created_at,
 	u.last_login_at as u_last_login_at, u.password_at as u_password_at,
 	(select next from sequences where name = 'directory') as u_directory]]
 
@@ -17,7 +18,7 @@ function users.from(row)
 		id = row.u_id, pk = row.u_pk, username = row.u_username, name = row.u_name, email = row.u_email,
 		email_verified = row.u_email_verified == 1, type = row.u_type, active = row.u_active == 1,
 		attributes = row.u_attributes == "{}" and json.object {} or json.decode(row.u_attributes),
-		uid = row.u_uid, valid_from = row.u_valid_from, declared = row.u_declared,
+		uid = row.u_uid, uuid = row.u_uuid, valid_from = row.u_valid_from, declared = row.u_declared,
 		directory = row.u_directory, created_at = row.u_created_at, last_login_at = row.u_last_login_at, password_at = row.u_password_at,
 	}
 end
@@ -136,45 +137,53 @@ function users.view(user)
 	end
 	return {
 		username = user.username, name = user.name, email = user.email, email_verified = user.email_verified,
-		uid = user.uid, uuid = user.id, pk = user.pk, is_active = user.active, date_joined = user.created_at,
+		uid = user.uid, uuid = user.uuid, pk = user.pk, is_active = user.active, date_joined = user.created_at,
 		last_login = user.last_login_at, type = user.type, attributes = user.attributes,
 		groups = direct, all_groups = all,
 	}
 end
 
--- The subject this application knows the person by (facts: authentik's sub modes).
+-- The subject this application knows the person by (facts: authentik's sub modes; OpenID Connect Core 8).
 function users.subject(user, application)
 	local mode = application.sub_mode
 	if mode == "user_id" then
 		return tostring(user.pk)
 	elseif mode == "user_uuid" then
-		return user.id
+		return user.uuid
 	elseif mode == "user_username" then
 		return user.username
 	elseif mode == "user_email" and user.email ~= "" then
 		return user.email
 	elseif mode == "user_upn" and type(user.attributes.upn) == "string" then
 		return user.attributes.upn
+	elseif mode == "pairwise" then
+		return subjects.pairwise(user.uid, application.sector_identifier)
 	end
 	return user.uid
 end
 
 -- ---- changes ----
 
--- uid is stored and never computed again, so that a migrated subject survives (S11).
+local function random_uuid()
+	local text = hex.encode(crypto.random(16))
+	local variant = ("89ab"):byte(1 + text:byte(17) % 4)
+	return ("%s-%s-4%s-%c%s-%s"):format(text:sub(1, 8), text:sub(9, 12), text:sub(14, 16), variant, text:sub(18, 20), text:sub(21))
+end
+
+-- uid and uuid are stored and never computed again, so that a migrated subject survives (S11).
 function users.insert_statements(user)
 	local id = user.id or crypto.id()
 	local uid = user.uid or hex.encode(crypto.sha256(id .. crypto.random(16)))
 	return {
 		rows.statement({ rows = 1 }, "update sequences set next = next + 1 where name = 'user' returning next"),
 		rows.statement({ rows = 1 }, [[insert into users (id, pk, username, name, email, email_verified, type, active,
-			attributes, password, password_at, password_file, uid, declared, created_at)
+			attributes, password, password_at, password_file, uid, declared, created_at, uuid)
 			values ($1, (select next - 1 from sequences where name = 'user'), $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
-			$12, $13, $14)]],
+			$12, $13, $14, $15)]],
 			id, user.username, user.name or "", user.email or "", user.email_verified and 1 or 0,
 			user.type or "internal", user.active == false and 0 or 1,
 			rows.object(user.attributes or {}), user.password, user.password and time.now() or nil,
-			user.password_file, uid, user.declared or 0, time.now()),
+			user.password_file, uid, user.declared or 0, time.now(), user.uuid or random_uuid()),
 	}, id
 end
 

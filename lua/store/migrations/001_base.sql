@@ -20,6 +20,7 @@ create table users (
 	password_at bigint,
 	password_file text,
 	uid text not null unique,
+	uuid text not null unique,
 	valid_from bigint not null default 0,
 	declared integer not null default 0,
 	created_at bigint not null,
