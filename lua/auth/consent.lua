@@ -52,16 +52,22 @@ function consent.needed(user, application, scopes, t, session)
 	return not (row and scope.contains_all(already, scopes)), already
 end
 
-function consent.give(user, application, scopes, req)
+-- What records that a person agreed, as statements.
+function consent.statements(user, application, scopes, req)
 	local row = standing(user, application)
 	local all = row and scope.union(scope.parse(row.scopes), scopes) or scopes
 	local expires_at = application.consent == "expiring" and time.now() + (application.consent_lifetime or LIFETIME) or nil
-	task.detach()
-	rows.batch {
+	return {
 		grants.consent_statement(user.id, application.id, scope.join(all), expires_at),
 		events.statement { kind = "consent_given", user = user, application = application, req = req,
 			reason = scope.join(scopes) },
 	}
+end
+
+function consent.give(user, application, scopes, req)
+	local statements = consent.statements(user, application, scopes, req)
+	task.detach()
+	rows.batch(statements)
 end
 
 -- What it opened ends with it (S5).

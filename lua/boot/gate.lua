@@ -1,6 +1,6 @@
 -- boot/gate.lua: what must hold before any endpoint sees a request: a declared name (S17), a connection that may carry
 -- pages, and forwarded headers only from those whom the owner trusts. Malformed ones are 400, never read as absent.
-local address = require "boot/address"
+local address = require "kit/address"
 local err     = require "kit/err"
 
 local gate = {}

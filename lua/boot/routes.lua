@@ -2,6 +2,7 @@
 -- errors look (boot/boundary), cors that browser applications may read it. Its functions get the request and, under an
 -- application's own address, the application's slug.
 local authorize  = require "oidc/authorize"
+local device     = require "oidc/device"
 local discovery  = require "oidc/discovery"
 local introspect = require "oidc/introspect"
 local jwks       = require "oidc/jwks"
@@ -19,7 +20,7 @@ local exact = {
 	["/application/o/userinfo/"] = userinfo,
 	["/application/o/introspect/"] = introspect,
 	["/application/o/revoke/"] = revoke,
-	-- The next endpoint of the provider: device/.
+	["/application/o/device/"] = device,
 }
 
 -- Under /application/o/<slug>/.

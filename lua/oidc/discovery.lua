@@ -4,6 +4,7 @@ local assertions = require "auth/assertions"
 local clients    = require "auth/clients"
 local conf       = require "kit/conf"
 local cors       = require "oidc/cors"
+local devices    = require "auth/devices"
 local err        = require "kit/err"
 local mapping    = require "mapping/scopes"
 local scope      = require "kit/scope"
@@ -62,10 +63,11 @@ local function document(application)
 		authorization_endpoint = shared .. "authorize/",
 		token_endpoint = shared .. "token/",
 		userinfo_endpoint = shared .. "userinfo/",
+		device_authorization_endpoint = scope.has(application.grant_types, devices.GRANT) and shared .. "device/" or nil,
 		jwks_uri = own .. "jwks/",
 		response_types_supported = application.response_types,
 		response_modes_supported = { "query", "fragment", "form_post" },
-		grant_types_supported = implemented({ "authorization_code", "refresh_token" }, application.grant_types),
+		grant_types_supported = implemented({ "authorization_code", "refresh_token", devices.GRANT }, application.grant_types),
 		subject_types_supported = { application.sub_mode == "pairwise" and "pairwise" or "public" },
 		id_token_signing_alg_values_supported = signing_algs(application),
 		introspection_endpoint = shared .. "introspect/",

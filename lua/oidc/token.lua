@@ -12,11 +12,13 @@ local token = { kind = "oauth", cors = true }
 local grants = {
 	authorization_code = require "oidc/grants/authorization_code",
 	refresh_token = require "oidc/grants/refresh_token",
+	["urn:ietf:params:oauth:grant-type:device_code"] = require "oidc/grants/device_code",
 }
 
 local schema = {
 	grant_type = { max = 200, required = true },
 	code = { max = 200 },
+	device_code = { max = 200 },
 	redirect_uri = { max = 2000 },
 	code_verifier = { max = 1000, keep_empty = true },
 	refresh_token = { max = 1000 },

@@ -9,7 +9,7 @@ local function page(name, title, values, status, headers)
 	return reply.html(template.render(name, values), status or 200, headers)
 end
 
--- values: csrf, request (sealed, or nil), application (name), username, problem, request_id
+-- values: csrf, request (sealed, or nil), application (name) or purpose (words), username, problem, request_id
 function pages.signin(values, status)
 	values.request_encoded = values.request and url.encode(values.request)
 	return page("signin", "Sign in", values, status)
@@ -24,6 +24,21 @@ end
 -- values: csrf, request, application, name, scopes = { { text, new } }, destination (host of the redirect URI), request_id
 function pages.consent(values)
 	return page("consent", "Allow access", values)
+end
+
+-- values: csrf, code (as typed), name, problem, request_id
+function pages.device(values, status)
+	return page("device", "Connect a device", values, status)
+end
+
+-- values: csrf, request, code, application, name, scopes = { { text } }, asked (when, in words), address, request_id
+function pages.device_confirm(values)
+	return page("device_confirm", "Connect a device", values)
+end
+
+-- values: approved, application, request_id
+function pages.device_done(values)
+	return page("device_done", values.approved and "Device connected" or "Device refused", values)
 end
 
 -- values: csrf, name, request_id

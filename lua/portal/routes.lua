@@ -2,6 +2,7 @@
 local account = require("portal/account")
 local app_passwords = require("portal/app_passwords")
 local consent = require("portal/consent")
+local device  = require("portal/device")
 local health  = require("portal/health")
 local signin  = require("portal/signin")
 local signout = require("portal/signout")
@@ -18,6 +19,8 @@ return {
 	["/signin/cancel"]       = { kind = "page", GET = signin.cancel },
 	["/consent"]             = { kind = "page", GET = consent.show, POST = consent.answer },
 	["/consent/withdraw"]    = { kind = "page", POST = consent.withdraw },
+	["/device"]              = { kind = "page", GET = device.show, POST = device.enter },
+	["/device/answer"]       = { kind = "page", POST = device.answer },
 	["/signout"]             = { kind = "page", GET = signout.show, POST = signout.leave },
 	["/static/tidelock.css"] = { kind = "plain", GET = static.style },
 	["/healthz"]             = { kind = "plain", GET = health.alive },

@@ -27,6 +27,7 @@ local function form_page(req, values, status)
 	local opened, application = request.open(values.request, browser)
 	local page = pages.signin({
 		csrf = csrf.token(browser, nil, "signin"), request = values.request, application = application and application.name,
+		purpose = opened and opened.purpose,
 		username = values.username or (opened and opened.login_hint), problem = values.problem, request_id = req.id,
 	}, status)
 	session.ensure_browser(req, page)
@@ -99,7 +100,7 @@ end
 function signin.cancel(req)
 	local query = check.query(req, QUERY)
 	local opened, application = request.open(query.request, session.browser(req))
-	if not opened then return reply.redirect("/") end
+	if not application then return reply.redirect("/") end
 	events.add{ kind = "sign_in_cancelled", req = req, application = application, reason = "the person went back" }
 	opened.denied = "The person did not sign in."
 	return reply.redirect(request.url(request.seal(opened)))

@@ -119,6 +119,8 @@ function grants.end_for_statements(user_id, application_id, reason)
 		rows.statement(nil, [[update codes set expires_at = $2 where user_id = $1
 			and (cast($3 as text) is null or application_id = $3) and used_at is null and expires_at > $2]],
 			user_id, now, application_id),
+		rows.statement(nil, [[update device_codes set status = 'denied' where user_id = $1
+			and (cast($2 as text) is null or application_id = $2) and status = 'approved']], user_id, application_id),
 	}
 end
 
@@ -132,6 +134,8 @@ function grants.end_of_application_statements(application_id, reason)
 			application_id, now, reason },
 		{ [[update codes set expires_at = $2 where application_id = $1 and used_at is null and expires_at > $2]],
 			application_id, now },
+		{ "update device_codes set status = 'denied' where application_id = $1 and status in ('pending', 'approved')",
+			application_id },
 	}
 end
 

@@ -12,6 +12,7 @@ local DAY = 86400
 -- their end, so that events and answers about them are right; login events while something names them.
 local SWEEPS = {
 	{ [[delete from codes where keyed in (select keyed from codes where expires_at < $1 limit $2)]], DAY },
+	{ [[delete from device_codes where keyed in (select keyed from device_codes where expires_at < $1 limit $2)]], 3600 },
 	{ [[delete from refresh_lines where id in (select id from refresh_lines where expires_at < $1 or ended_at < $1
 		limit $2)]], DAY },
 	{ [[delete from grants where id in (select id from grants where (expires_at < $1 or ended_at < $1)

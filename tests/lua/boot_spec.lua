@@ -1,5 +1,5 @@
 -- S17 and the proxy rules: which connections may be served, and by whose word.
-local address = require "boot/address"
+local address = require "kit/address"
 local err     = require "kit/err"
 local gate    = require "boot/gate"
 

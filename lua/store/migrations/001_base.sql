@@ -179,7 +179,8 @@ create table consents (
 	expires_at bigint,
 	primary key (user_id, application_id)
 );
--- RFC 8628. status: pending, approved, denied, used. user_keyed is of the normalised user code.
+-- RFC 8628. status: pending, approved, denied, used. user_keyed is of the normalised user code; a row stays an hour after its
+-- end, so that what one address asks for can be counted.
 create table device_codes (
 	keyed text primary key,
 	user_keyed text not null unique,
@@ -190,15 +191,15 @@ create table device_codes (
 	status text not null default 'pending',
 	user_id text references users (id) on delete cascade,
 	login_event_id text references login_events (id),
-	sid text,
 	grant_id text not null,
-	wait bigint not null default 5,
-	polled_at bigint,
-	address text,
+	address text not null,
 	created_at bigint not null,
 	expires_at bigint not null
 );
 create index device_codes_expiry on device_codes (expires_at);
+create index device_codes_application on device_codes (application_id);
+create index device_codes_address on device_codes (address, created_at);
+create index device_codes_user on device_codes (user_id) where user_id is not null;
 -- Who an application is when it speaks for itself (client_credentials): an account of its own, made when it first does.
 create table service_accounts (
 	application_id text primary key references applications (id) on delete cascade,

@@ -1,4 +1,5 @@
--- boot/address.lua: IP addresses as bytes, and networks in CIDR form. Only for trusted_proxies: nothing else judges by address.
+-- kit/address.lua: IP addresses as bytes, and networks in CIDR form: for trusted_proxies, and for counting what comes from
+-- one place.
 local address = {}
 
 local function ipv4(text)
@@ -84,6 +85,14 @@ function address.is_loopback(text)
 	local bytes = address.parse(text)
 	if not bytes then return false end
 	return bytes:byte() == 127 and #bytes == 4 or bytes == ("\0"):rep(15) .. "\1"
+end
+
+-- What is counted as one place: an IPv4 address, or the 64 bits of IPv6 of which one subscriber has all addresses. Other
+-- texts are themselves.
+function address.place(text)
+	local bytes = text:find(":", 1, true) and address.parse(text)
+	if not bytes or #bytes == 4 then return text end
+	return ("%x:%x:%x:%x::/64"):format(string.unpack(">I2I2I2I2", bytes))
 end
 
 return address
