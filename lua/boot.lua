@@ -1,6 +1,7 @@
 -- boot.lua: where the core enters Lua: start, handle, command, tick, each run as a task. Holds the one error boundary and the
 -- request log; decides nothing else.
 local boundary     = require "boot/boundary"
+local client_keys  = require "auth/client_keys"
 local conf         = require "kit/conf"
 local cors         = require "oidc/cors"
 local database     = require "store/database"
@@ -41,6 +42,10 @@ function boot.start(config, mode)
 	conf.use(config)
 	local _, failure = database.migrate()
 	if failure then return nil, failure end
+	for _, application in ipairs(config.applications or {}) do
+		local usable, problem = client_keys.usable(application.jwks)
+		if not usable then return nil, ("%s: application \"%s\": jwks %s"):format(application._at, application.label, problem) end
+	end
 	local serving = mode == "serve" or mode == "reload"
 	local ok, why = mapping.declare(config.scope_mappings, serving)
 	if ok then ok, why = policies.declare(config.policies, serving) end

@@ -26,19 +26,28 @@ local function imported(set)
 	return out
 end
 
--- The keys of a jwks setting: a table or JSON text.
-function client_keys.read(jwks)
+-- A jwks setting is a table or JSON text.
+local function read(jwks)
 	if type(jwks) == "string" then
 		jwks = json.decode(jwks)
 	end
 	return imported(jwks)
 end
 
+-- May it be configured? true, or nil and what is wrong with it.
+function client_keys.usable(jwks)
+	if jwks == nil then
+		return true
+	end
+	local list, why = read(jwks)
+	return list and true or nil, why
+end
+
 -- Keys by application; a changed application is another table.
 local own = setmetatable({}, { __mode = "k" })
 
 local function configured(application)
-	own[application] = own[application] or client_keys.read(application.jwks) or {}
+	own[application] = own[application] or read(application.jwks) or {}
 	return own[application]
 end
 

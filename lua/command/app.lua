@@ -1,5 +1,6 @@
 -- command/app.lua: tidelock app.
 local args = require "command/args"
+local client_keys = require "auth/client_keys"
 local clients = require "auth/clients"
 local applications = require "config/applications"
 local conf = require "kit/conf"
@@ -103,6 +104,10 @@ local function completed(settings)
 	local full, why = applications.complete(settings, "the command line")
 	if not full then
 		refuse(why)
+	end
+	local usable, problem = client_keys.usable(full.jwks)
+	if not usable then
+		refuse("--jwks %s", problem)
 	end
 	full.label, full.slug, full._at, full.client_secret = nil, nil, nil, nil
 	local client_id = full.client_id

@@ -54,6 +54,33 @@ return {
     assert(jws.check(forged('{"alg":"HS256"}', '{"sub":"x"}', mac), public, { "HS256", "RS256" }) == nil)
   end,
 
+  -- The vector of RFC 7515 A.1.
+  ["RFC 7515 A.1: a shared secret opens what it signed, and nothing else does"] = function()
+    local secret = base64.url_decode("AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow")
+    local token = "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFt"
+      .. "cGxlLmNvbS9pc19yb290Ijp0cnVlfQ.dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
+    local opened = assert(jws.open_hmac(token, secret))
+    assert(json.decode(opened.payload).iss == "joe" and opened.header.typ == "JWT")
+    local _, reason = jws.open_hmac(token, secret .. "x")
+    assert(reason == "the signature is wrong")
+    assert(jws.parse(token) == nil, "and it is no token of a key")
+    for index = 1, #token do
+      local other = token:sub(index, index) == "A" and "B" or "A"
+      assert(jws.open_hmac(token:sub(1, index - 1) .. other .. token:sub(index + 1), secret) == nil, index)
+    end
+    local function mac(header)
+      local input = base64.url_encode(header) .. "." .. base64.url_encode("{}")
+      return input .. "." .. base64.url_encode(crypto.hmac_sha256(secret, input))
+    end
+    assert(jws.open_hmac(mac('{"alg":"HS256"}'), secret))
+    for _, header in ipairs { '{"alg":"none"}', '{"alg":"HS512"}', '{"alg":"RS256"}', "{}", "[]", '{"alg":"HS256","crit":["exp"]}', '{"alg":"HS256","b64":false}' } do
+      assert(jws.open_hmac(mac(header), secret) == nil, header)
+    end
+    assert(jws.open_hmac(token:match("^(.*)%.[^.]*$") .. ".", secret) == nil)
+    assert(not pcall(jws.open_hmac, token, ("x"):rep(31)), "RFC 7518 3.2")
+    assert(jws.open_hmac(select(2, signed("ES256")), secret) == nil)
+  end,
+
   ["malformed tokens are refused with a reason"] = function()
     for _, text in ipairs { "", "a.b.c", "e30.e30.AA", "....", forged('{"alg":"ES256","crit":["exp"]}', "{}", "x"),
       forged('{"alg":"ES256","alg":"ES256"}', "{}", "x") } do

@@ -88,6 +88,10 @@ static void a_key_serves_its_own_algorithm_only(void **state)
 	assert_false(pk_fits(ec, PK_RS256));
 	assert_int_equal(pk_sign(ec, PK_ES384, message, &s), ST_BAD);
 	assert_int_equal(pk_sign(rsa, PK_ES256, message, &s), ST_BAD);
+	for (enum pk_alg alg = PK_RS384; alg <= PK_PS512; alg++) {
+		assert_false(pk_alg_signs(alg));
+		assert_int_equal(pk_sign(rsa, alg, message, &s), ST_BAD);
+	}
 	assert_int_equal(pk_alg_of(SLICE_LIT("none")), PK_ALG_NONE);
 	assert_int_equal(pk_alg_of(SLICE_LIT("HS256")), PK_ALG_NONE);
 	assert_int_equal(pk_alg_of(SLICE_LIT("rs256")), PK_ALG_NONE);
