@@ -97,6 +97,22 @@ function clients.all()
 	return out
 end
 
+-- Those that share the global issuer (issuer_mode), for a while: { list = their tables, changes, until_ }.
+local sharing = { changes = -1 }
+
+function clients.of_global_issuer()
+	if sharing.changes ~= changes or sharing.until_ < time.mono() then
+		local list, before = {}, changes
+		for _, application in ipairs(clients.all()) do
+			if application.issuer_mode == "global" then
+				list[#list + 1] = application
+			end
+		end
+		sharing = { list = list, changes = before, until_ = time.mono() + AGE }
+	end
+	return sharing.list
+end
+
 -- The issuer that this application's tokens name (facts: authentik's issuer modes).
 function clients.issuer(application)
 	local text = application.issuer_mode == "global" and conf.link("/")

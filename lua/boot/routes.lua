@@ -10,6 +10,7 @@ local portal     = require "portal/routes"
 local revoke     = require "oidc/revoke"
 local token      = require "oidc/token"
 local userinfo   = require "oidc/userinfo"
+local webfinger  = require "oidc/webfinger"
 
 local routes = {}
 
@@ -20,6 +21,11 @@ local exact = {
 	["/application/o/userinfo/"] = userinfo,
 	["/application/o/introspect/"] = introspect,
 	["/application/o/revoke/"] = revoke,
+	-- The global issuer's own.
+	["/application/o/jwks/"] = jwks,
+	["/.well-known/openid-configuration"] = discovery.global,
+	["/.well-known/oauth-authorization-server"] = discovery.global,
+	["/.well-known/webfinger"] = webfinger,
 	["/application/o/device/"] = device,
 }
 
@@ -42,6 +48,9 @@ function routes.find(path)
 	if endpoint then return endpoint end
 	local slug, rest = path:match("^/application/o/([^/]+)/(.*)$")
 	if slug then return of_application[rest], slug end
+	-- RFC 8414 3.1: between host and path; a final slash of the issuer is taken away, but authentik keeps it.
+	slug = path:match("^/%.well%-known/oauth%-authorization%-server/application/o/([^/]+)/?$")
+	if slug then return discovery, slug end
 end
 
 -- The methods of an endpoint, as an Allow field has them (RFC 9110 10.2.1).

@@ -134,7 +134,8 @@ function address.origins(list)
 	for _, item in ipairs(list) do
 		local text = type(item) == "table" and item.regex:gsub("^%^", ""):gsub("\\([.%-:/])", "%1") or item
 		local scheme, place = text:match("^(https?)://([^/?]+)")
-		local origin = scheme and (scheme .. "://" .. place:lower())
+		-- As browsers write it: without the port that goes by itself.
+		local origin = scheme and (scheme .. "://" .. place:lower()):gsub(scheme == "https" and ":443$" or ":80$", "")
 		if origin and not seen[origin] then
 			seen[origin] = true
 			out[#out + 1] = origin

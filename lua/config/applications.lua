@@ -61,8 +61,9 @@ applications.schema = {
 	policies = words,
 	policy_mode = types.one_of("all", "any"),
 	consent = types.one_of("remembered", "always", "expiring", "implicit"),
-	-- What the token endpoint does; the front channel is response_types' own affair.
-	grant_types = types.list(types.one_of("authorization_code", "refresh_token", "client_credentials", "password",
+	-- What the token endpoint does. What the front channel does is response_types' affair alone: implicit and hybrid, which other
+	-- products list here, say nothing.
+	grant_types = types.list(types.one_of("authorization_code", "refresh_token", "implicit", "hybrid", "client_credentials", "password",
 		"urn:ietf:params:oauth:grant-type:device_code", "urn:ietf:params:oauth:grant-type:token-exchange",
 		"urn:ietf:params:oauth:grant-type:jwt-bearer")),
 	response_types = types.list(types.one_of("code", "id_token", "id_token token", "code token", "code id_token",

@@ -81,6 +81,20 @@ local function check_audiences(list, client_ids, report)
 	end
 end
 
+-- There is one global issuer, and it ends one way.
+local function check_global_issuer(list, report)
+	local first
+	for _, a in ipairs(list) do
+		if a.issuer_mode == "global" then
+			first = first or a
+			if a.issuer_slash ~= first.issuer_slash then
+				report(a, "issuer_slash", ("issuer_slash differs from the application \"%s\"'s, which shares the global issuer")
+					:format(first.label))
+			end
+		end
+	end
+end
+
 return function(data, report)
 	local groups = by_label(data.groups)
 	local all = {
@@ -109,4 +123,5 @@ return function(data, report)
 		end
 	end
 	check_audiences(data.applications, all.client_ids, report)
+	check_global_issuer(data.applications, report)
 end

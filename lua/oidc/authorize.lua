@@ -24,7 +24,7 @@ local function parse(text)
 	if not fields then
 		err.raise("invalid_request", "The parameters of this request are not well-formed.", { status = 400, cause = map })
 	end
-	return map, duplicated
+	return map, duplicated, fields
 end
 
 local function sealed(t)
@@ -98,10 +98,10 @@ local function continue(req, text)
 end
 
 function authorize.GET(req)
-	local map, duplicated = parse(req.query)
+	local map, duplicated, fields = parse(req.query)
 	-- A client's own request object always comes with its client_id (Core 6.1).
 	if not map.client_id and map.request and not duplicated.request then return continue(req, map.request) end
-	local context, asked = request.read(map, duplicated)
+	local context, asked = request.read(map, duplicated, fields)
 	return proceed(req, context, transaction.new(asked))
 end
 

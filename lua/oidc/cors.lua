@@ -1,7 +1,5 @@
 -- oidc/cors.lua: which browser applications may read our answers (Fetch, CORS protocol): those whose origin the application
 -- named, by default the origins of its redirect URIs. Never with credentials (S14).
-local urls = require "kit/urls"
-
 local cors = {}
 
 -- Origins by application; applications are frozen tables that are replaced when they change.
@@ -11,14 +9,7 @@ local function origins(application)
 	local set = known[application]
 	if set then return set end
 	set = {}
-	local list = application.origins or {}
-	if #list == 0 then
-		list = {}
-		for _, uri in ipairs(application.redirect_uris or {}) do
-			if type(uri) == "string" then list[#list + 1] = urls.origin(uri) end
-		end
-	end
-	for _, origin in ipairs(list) do set[origin] = true end
+	for _, origin in ipairs(application.origins or {}) do set[origin] = true end
 	known[application] = set
 	return set
 end

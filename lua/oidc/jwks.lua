@@ -7,8 +7,9 @@ local keys    = require "auth/keys"
 
 local jwks = { kind = "oauth" }
 
+-- Without a slug: the global issuer's.
 function jwks.GET(_, slug)
-	err.need(clients.by_slug(slug), "page_not_found", "There is no application of this name.")
+	if slug then err.need(clients.by_slug(slug), "page_not_found", "There is no application of this name.") end
 	return {
 		status = 200, body = keys.jwks(),
 		headers = {

@@ -5,6 +5,7 @@ local claims           = require "auth/claims"
 local claims_parameter = require "oidc/claims_parameter"
 local clients          = require "auth/clients"
 local err              = require "kit/err"
+local resources        = require "oidc/resources"
 local response_type    = require "oidc/response_type"
 local scope            = require "kit/scope"
 local scopes           = require "oidc/scopes"
@@ -127,6 +128,17 @@ local function nonce(context, map, kind)
 	return text
 end
 
+-- RFC 8707 2.1: the one parameter that may come more than once.
+local function resources_asked(context, fields)
+	local values = {}
+	for _, field in ipairs(fields) do
+		if field[1] == "resource" and field[2] ~= "" then values[#values + 1] = field[2] end
+	end
+	local list, why = resources.asked(values, context.application)
+	if list == false then answer.fail(context, "invalid_target", why) end
+	return list
+end
+
 -- The values of a prompt text; those that nobody knows are ignored, as Core 3.1.2.1 allows.
 local function prompts(context, map)
 	local list = {}
@@ -166,10 +178,10 @@ local function claims_asked(context, map)
 	return selected
 end
 
--- Reads the parsed parameters. Returns the context for oidc/answer and what transaction.new takes: { client_id, prompt = list, max_age,
--- hint_subject, login_hint, params = { response_type, redirect_uri, response_mode, state, scopes, nonce, challenge, method, claims = see
--- oidc/claims_parameter, consent_scopes = what the person is asked to agree to } }.
-function request.read(map, duplicated)
+-- Reads the parsed parameters (`fields`: all of them, in order). Returns the context for oidc/answer and what transaction.new takes:
+-- { client_id, prompt = list, max_age, hint_subject, login_hint, params = { response_type, redirect_uri, response_mode, state, scopes,
+-- nonce, challenge, method, resources, claims = see oidc/claims_parameter, consent_scopes = what the person is asked to agree to } }.
+function request.read(map, duplicated, fields)
 	local application, redirect_uri = addressed(map, duplicated)
 	local mode, problem = response_type.mode(given(map, "response_mode"), given(map, "response_type"), redirect_uri)
 	local context = {
@@ -187,6 +199,7 @@ function request.read(map, duplicated)
 		params = {
 			response_type = kind.name, redirect_uri = redirect_uri, response_mode = mode, state = context.state, scopes = list,
 			nonce = nonce(context, map, kind), challenge = challenge, method = method, claims = asked,
+			resources = resources_asked(context, fields),
 			consent_scopes = scope.union(scope.union(list, asked and asked.scopes or {}), claims.always(application)),
 		},
 	}

@@ -6,7 +6,8 @@ local err     = require "kit/err"
 local reply   = require "kit/reply"
 local scope   = require "kit/scope"
 
-local token = { kind = "oauth", cors = true }
+-- grant_types: which there are, for discovery.
+local token = { kind = "oauth", cors = true, grant_types = {} }
 
 -- By grant_type: function(req, form, application) → the answer's table.
 local grants = {
@@ -14,6 +15,9 @@ local grants = {
 	refresh_token = require "oidc/grants/refresh_token",
 	["urn:ietf:params:oauth:grant-type:device_code"] = require "oidc/grants/device_code",
 }
+
+for name in pairs(grants) do token.grant_types[#token.grant_types + 1] = name end
+table.sort(token.grant_types)
 
 local schema = {
 	grant_type = { max = 200, required = true },

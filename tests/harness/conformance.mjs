@@ -23,12 +23,11 @@ export const conformanceFiles = {
 const leftHalf = (text) => { const digest = createHash('sha256').update(text).digest(); return digest.subarray(0, digest.length / 2).toString('base64url'); };
 
 export class Client {
-	constructor(broker, { responseType = 'code', responseMode, client = 'one', browser = new Browser(broker) } = {}) {
-		Object.assign(this, { broker, responseType, responseMode, client, browser, moved: 0 });
+	constructor(broker, { responseType = 'code', responseMode, client = 'one', issuer = broker.issuer(client), browser = new Browser(broker) } = {}) {
+		Object.assign(this, { broker, responseType, responseMode, client, issuer, browser });
 	}
 	get words() { return this.responseType.split(' '); }
 	has(word) { return this.words.includes(word); }
-	get issuer() { return this.broker.issuer(this.client); }
 	// The way that an answer must travel.
 	get mode() { return this.responseMode ?? (this.responseType === 'code' ? 'query' : 'fragment'); }
 
