@@ -18,7 +18,8 @@ local cache, cached, changes = {}, 0, 0
 -- The part of a form's schema that client authentication reads.
 clients.FORM = {
 	client_id = { max = 200, keep_empty = true },
-	client_secret = { max = 1000, keep_empty = true },
+	-- Long enough for the token that authentik takes here (oidc/grants/credentials).
+	client_secret = { max = 8000, keep_empty = true },
 	client_assertion = { max = 8000, keep_empty = true },
 	client_assertion_type = { max = 200, keep_empty = true },
 }

@@ -157,4 +157,14 @@ function person_tokens.app_password(req, username, text)
 	return nil
 end
 
+-- The grant of an application and an app password that is good, and its owner as he is now; nil when he just went.
+function person_tokens.grant(token, application)
+	local grant, user = grants.lasting(application, token.id)
+	if grant then
+		return grant, user
+	end
+	rows.batch(grants.lasting_statements(token.user, application, token.id, token.expires_at))
+	return grants.lasting(application, token.id)
+end
+
 return person_tokens

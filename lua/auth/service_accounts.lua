@@ -1,6 +1,7 @@
 -- auth/service_accounts.lua: who an application is when it speaks for itself (client_credentials): an account of its own, made
 -- at the first such request, switched off and deleted with the application. It has no password and no page.
 local events = require "auth/events"
+local grants = require "store/grants"
 local rows = require "store/rows"
 local users = require "store/users"
 
@@ -26,8 +27,8 @@ local function make(application, name, req)
 	return rows.batch(statements) ~= nil
 end
 
--- The row, whether active or not. Waits and writes at the first request only.
-function service_accounts.of(application, req)
+-- The account's row, whether active or not, made when there is none.
+local function account(application, req)
 	for number = 1, MOST_NAMES do
 		-- Asked anew each time: another request may have made it.
 		local user = users.of_application(application.id)
@@ -40,6 +41,20 @@ function service_accounts.of(application, req)
 		end
 	end
 	return users.of_application(application.id)
+end
+
+-- The grant by which the application speaks for itself and its account, or nil when that is switched off. One read; the first
+-- time, and after the account was off, it is written.
+function service_accounts.speak(application, req)
+	local grant, user = grants.lasting(application)
+	if grant then
+		return grant, user
+	end
+	user = account(application, req)
+	if user and user.active then
+		rows.batch(grants.lasting_statements(user, application))
+		return grants.lasting(application)
+	end
 end
 
 return service_accounts

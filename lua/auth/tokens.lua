@@ -57,7 +57,8 @@ local function grant_statements(given, new)
 	local statements = { grants.insert_statement {
 		id = new.id, user_id = given.user.id, application_id = application.id, scopes = scope.join(given.scopes),
 		login_event_id = new.login and new.login.id, session_id = not offline and new.session_id or nil, sid = new.sid,
-		claims_parameter = new.claims_parameter, resources = new.resources, act = given.act,
+		claims_parameter = new.claims_parameter, resources = new.resources, act = given.act, parent = new.parent,
+		parent_jti = new.parent_jti,
 		expires_at = time.now() + lifetime + 60,
 	} }
 	local refresh_token
@@ -86,10 +87,12 @@ end
 -- given: application, user, scopes (list), req, nonce, claims (for the access token), id_token_claims (exactly what goes into
 -- the ID token; absent: claims), and where it comes from, one of
 --   code   a row of codes.look: its grant is made, with a refresh line where offline_access was granted
---   new    { id?, login?, session_id?, sid?, lasts = may have a refresh line, claims_parameter? }: the same for a grant without code
+--   new    { id?, login?, session_id?, sid?, lasts = may have a refresh line, claims_parameter?, parent?, parent_jti? }: the same
+--          for a grant without code; parent and parent_jti are of the access token that it was made from, and ends with
 --   grant  a grant that stands, { id, login, session_id, sid }, and refresh = its line (tokens.refresh) when it was refreshed
 -- Further: resources = the list that the access token is for (RFC 8707), act = who acts (RFC 8693 4.1), lifetime in seconds,
--- id_token = true or false to force, access_token = false for none, code_text = the code that goes along (c_hash).
+-- id_token = true or false to force, access_token = false for none, code_text = the code that goes along (c_hash), quiet = the
+-- caller leaves the event.
 function tokens.issue(given)
 	local application = given.application
 	local new = not given.grant and beginning(given) or nil
@@ -107,10 +110,12 @@ function tokens.issue(given)
 		-- The successor is the same for everybody who is to have it.
 		refresh_token = given.refresh.successor
 	end
-	statements[#statements + 1] = events.statement {
-		kind = given.refresh and "token_refreshed" or "token_issued", user = given.user, application = application,
-		session = of.session_id, req = given.req, reason = given.scope,
-	}
+	if not given.quiet then
+		statements[#statements + 1] = events.statement {
+			kind = given.refresh and "token_refreshed" or "token_issued", user = given.user, application = application,
+			session = of.session_id, req = given.req, reason = given.scope,
+		}
+	end
 	return {
 		access_token = access_token, token_type = access_token and "Bearer", expires_in = access_token and lifetime,
 		scope = given.scope, id_token = id_token, refresh_token = refresh_token,

@@ -220,6 +220,9 @@ local function agree(a, report)
 	if a.client_type == "public" and contains(a.grant_types, "client_credentials") then
 		report("grant_types", "client_credentials needs a confidential client")
 	end
+	if a.client_type == "public" and contains(a.grant_types, "urn:ietf:params:oauth:grant-type:token-exchange") then
+		report("grant_types", "token exchange needs a confidential client")
+	end
 end
 
 applications.finish = function(a, report)

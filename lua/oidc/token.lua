@@ -2,7 +2,9 @@
 local check   = require "kit/check"
 local clients = require "auth/clients"
 local cors    = require "oidc/cors"
+local credentials = require "oidc/grants/credentials"
 local err     = require "kit/err"
+local exchange = require "oidc/grants/token_exchange"
 local reply   = require "kit/reply"
 local scope   = require "kit/scope"
 
@@ -13,6 +15,9 @@ local token = { kind = "oauth", cors = true, grant_types = {} }
 local grants = {
 	authorization_code = require "oidc/grants/authorization_code",
 	refresh_token = require "oidc/grants/refresh_token",
+	client_credentials = require "oidc/grants/client_credentials",
+	password = require "oidc/grants/password",
+	["urn:ietf:params:oauth:grant-type:token-exchange"] = exchange.run,
 	["urn:ietf:params:oauth:grant-type:device_code"] = require "oidc/grants/device_code",
 }
 
@@ -29,12 +34,17 @@ local schema = {
 	scope = { max = 2000 },
 	resource = { max = 2000, list = true },
 }
-for name, rule in pairs(clients.FORM) do schema[name] = rule end
+for _, more in ipairs { clients.FORM, credentials.FORM, exchange.FORM } do
+	for name, rule in pairs(more) do schema[name] = rule end
+end
+
+-- How the client is believed where another secret than its own may speak for it.
+local authenticate = { client_credentials = credentials.authenticate, password = credentials.authenticate }
 
 function token.POST(req)
 	local form = check.form(req, schema)
 	local run = err.need(grants[form.grant_type], "unsupported_grant_type", "This grant type is not supported.")
-	local application = clients.authenticate(req, form)
+	local application = (authenticate[form.grant_type] or clients.authenticate)(req, form)
 	if not scope.has(application.grant_types, form.grant_type) then
 		err.raise("unauthorized_client", "The application may not use this grant type.")
 	end

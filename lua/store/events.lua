@@ -39,6 +39,11 @@ function events.insert_statement(event)
 		event.merge_key)
 end
 
+-- It happened so many times more.
+function events.more_statement(merge_key, more)
+	return { "update events set count = count + $2 where merge_key = $1", merge_key, more }
+end
+
 -- Erasure (S31): what is known of a person leaves the log; what happened, and when, stays.
 function events.erase_statement(user)
 	return { "update events set person = null, address = null, merge_key = null where user_id = $1 or person = $2",

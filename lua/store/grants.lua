@@ -68,28 +68,28 @@ local LASTS = 3650 * 86400
 
 local LASTING = "select " .. COLUMNS .. JOINED .. "where g.lasting = $1 and " .. ALIVE:gsub("%$3", "$2")
 
-local function lasting(key)
-	local row = rows.one(LASTING, key, time.now())
+local function lasting_key(application, key_id)
+	return application.id .. ":" .. (key_id or "service")
+end
+
+-- The one of this application and this app password (nil: its service account) with its user, when both live.
+function grants.lasting(application, key_id)
+	local row = rows.one(LASTING, lasting_key(application, key_id), time.now())
 	if row then
 		return from(row), users.from(row)
 	end
 end
 
--- The grant of { user, application, key_id = the app password's or nil, expires_at = its end }, and the user as he is now: one
--- read, and one write when there is none that lives. nil when user or application no longer do.
-function grants.lasting(given)
-	local key = given.application.id .. ":" .. (given.key_id or "service")
-	local grant, user = lasting(key)
-	if grant and user.id == given.user.id then
-		return grant, user
-	end
-	rows.batch {
-		{ "update grants set lasting = null where lasting = $1 and (ended_at is not null or user_id <> $2)", key, given.user.id },
-		rows.statement(nil, [[insert into grants (id, user_id, application_id, scopes, lasting, created_at, expires_at)
-			values ($1, $2, $3, '', $4, $5, $6) on conflict (lasting) do nothing]], crypto.id(), given.user.id,
-			given.application.id, key, time.now(), given.expires_at or time.now() + LASTS),
+-- The statements that make it, after grants.lasting found none; another request may have been first. expires_at: the app
+-- password's, or nil.
+function grants.lasting_statements(user, application, key_id, expires_at)
+	local key, now = lasting_key(application, key_id), time.now()
+	return {
+		{ "update grants set lasting = null where lasting = $1 and (ended_at is not null or user_id <> $2)", key, user.id },
+		{ [[insert into grants (id, user_id, application_id, scopes, lasting, created_at, expires_at)
+			values ($1, $2, $3, '', $4, $5, $6) on conflict (lasting) do nothing]], crypto.id(), user.id, application.id, key,
+			now, expires_at or now + LASTS },
 	}
-	return lasting(key)
 end
 
 -- What was granted for an app password.
