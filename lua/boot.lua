@@ -42,10 +42,8 @@ function boot.start(config, mode)
 	conf.use(config)
 	local _, failure = database.migrate()
 	if failure then return nil, failure end
-	for _, application in ipairs(config.applications or {}) do
-		local usable, problem = client_keys.usable(application.jwks)
-		if not usable then return nil, ("%s: application \"%s\": jwks %s"):format(application._at, application.label, problem) end
-	end
+	local problem = client_keys.problems(config)[1]
+	if problem then return nil, problem end
 	local serving = mode == "serve" or mode == "reload"
 	local ok, why = mapping.declare(config.scope_mappings, serving)
 	if ok then ok, why = policies.declare(config.policies, serving) end

@@ -43,6 +43,18 @@ function client_keys.usable(jwks)
 	return list and true or nil, why
 end
 
+-- What is wrong with the keys of a configuration's applications: "file:line: text" each.
+function client_keys.problems(config)
+	local out = {}
+	for _, application in ipairs(config.applications or {}) do
+		local usable, why = client_keys.usable(application.jwks)
+		if not usable then
+			out[#out + 1] = ("%s: application \"%s\": jwks %s"):format(application._at, application.label, why)
+		end
+	end
+	return out
+end
+
 -- Keys by application; a changed application is another table.
 local own = setmetatable({}, { __mode = "k" })
 

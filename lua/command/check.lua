@@ -1,6 +1,7 @@
 -- command/check.lua: tidelock check: is the configuration right, do its scripts compile, and what would a reload change?
 -- The configuration itself has been evaluated and checked before we are asked.
 local args = require "command/args"
+local client_keys = require "auth/client_keys"
 local declared = require "store/declared"
 local print_ = require "command/print"
 local script = require "mapping/script"
@@ -32,6 +33,9 @@ function check.run(argv, first, body)
 	local changes = declared.diff(body.config)
 	local clash = declared.clashes(changes)
 	errors[#errors + 1] = clash
+	for _, problem in ipairs(client_keys.problems(body.config)) do
+		errors[#errors + 1] = problem
+	end
 	local warnings = body.config.warnings or {}
 	if options.json then
 		return { status = #errors > 0 and 1 or 0, out = print_.json(json.object {
