@@ -10,7 +10,7 @@ local MOST = 10
 
 -- RFC 8707 2: an absolute URI without a fragment.
 local function is_resource(text)
-	return #text <= 2000 and text:find("^%a[%w+.%-]*:[\x21\x24-\x3b\x3d\x3f-\x5b\x5d\x5f\x61-\x7a\x7e%%]+$") ~= nil
+	return #text <= 2000 and text:find("^%a[%w+.%-]*:[^%c%s\"#<>\\^`{|}\x80-\xff]+$") ~= nil
 end
 
 local function permitted(name, application)
