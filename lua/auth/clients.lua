@@ -128,8 +128,8 @@ local function refuse(why, tried_basic)
 		{ status = 401, headers = tried_basic and { ["www-authenticate"] = 'Basic realm="tidelock", charset="UTF-8"' } or nil })
 end
 
--- RFC 6749 2.3.1: both halves percent-encoded; a raw "+" is kept, since few clients encode. What cannot be decoded was
--- not encoded.
+-- RFC 6749 2.3.1: both halves as a form has them. Few clients encode: a "+" is itself, and where a space could have been meant
+-- the other reading is tried too; what cannot be decoded was not encoded.
 local function from_basic(req)
 	local header = req.headers.authorization
 	if not header then
@@ -144,7 +144,8 @@ local function from_basic(req)
 	if not id or #pair > 1300 then
 		refuse("the Basic credentials are malformed.", true)
 	end
-	return { client_id = url.decode(id) or id, client_secret = url.decode(secret) or secret }
+	local spaced = secret:find("+", 1, true) and url.decode((secret:gsub("%+", " "))) or nil
+	return { client_id = url.decode(id) or id, client_secret = url.decode(secret) or secret, with_spaces = spaced }
 end
 
 -- RFC 7521 4.2: the client may leave its client_id to the assertion.
@@ -178,7 +179,8 @@ local function credentials(req, form)
 		if form.client_id and form.client_id ~= basic.client_id then
 			refuse("two different client_ids were sent.", true)
 		end
-		return { method = "client_secret_basic", client_id = basic.client_id, client_secret = basic.client_secret }
+		basic.method = "client_secret_basic"
+		return basic
 	end
 	return { method = form.client_secret and "client_secret_post" or "none", client_id = form.client_id,
 		client_secret = form.client_secret }
@@ -203,8 +205,8 @@ local function secret_matches(entry, secret)
 	return match and entry ~= nil and #entry.secrets > 0 and secret ~= ""
 end
 
--- Who asks, nothing proven: the application and what it gave: { method, client_id, client_secret, assertion }. Raises for who is
--- unknown, for two methods at once and for who guessed too often.
+-- Who asks, nothing proven: the application and what it gave: { method, client_id, client_secret, with_spaces = the secret's
+-- other reading, assertion }. Raises for who is unknown, for two methods at once and for who guessed too often.
 function clients.named(req, form)
 	local given = credentials(req, form)
 	if type(given.client_id) ~= "string" or given.client_id == "" then
@@ -244,7 +246,8 @@ local function proven(application, given)
 	end
 	local entry = entry_of("client_id:", given.client_id, store.by_client_id)
 	if given.method ~= "assertion" then
-		return secret_matches(entry, given.client_secret), "the secret is wrong."
+		local spaced = given.with_spaces and secret_matches(entry, given.with_spaces)
+		return secret_matches(entry, given.client_secret) or spaced, "the secret is wrong."
 	end
 	local audiences = { [clients.issuer(application)] = true, [conf.link("/application/o/token/")] = true }
 	local ok, why = assertions.prove(given.assertion, application, audiences, function()

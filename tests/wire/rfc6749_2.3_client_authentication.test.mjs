@@ -37,6 +37,7 @@ test('test_token_Basic_is_percent_decoded_and_a_raw_plus_stays', async () => {
 	await believed({}, header('plus', 'one%2Btwo%2bthree'), 'encoded');
 	await refused({}, header('plus', 'one two three'), 'a plus is no space');
 	await refused({}, header('plus', 'one%20two%20three'), 'nor the other way round');
+	await believed({}, header('percent', '100%25sure+of+it'), 'a plus where a form has a space');
 	await believed({}, header('percent', '100%sure of it'), 'what cannot be decoded was not encoded');
 	await believed({}, header('percent', '100%25sure%20of%20it'), 'encoded');
 	for (const scheme of ['basic', 'BASIC', 'bAsIc']) await believed({}, { authorization: header('web', 'web-secret').authorization.replace('Basic', scheme) }, scheme);
