@@ -114,7 +114,7 @@ export function answerOf({ away, page }) {
 	const used = ['code', 'error', 'id_token', 'access_token'].some((name) => fragment.has(name)) ? fragment : query;
 	const other = used === query ? fragment : query;
 	for (const name of ['code', 'error', 'id_token', 'access_token', 'state', 'iss']) if (other.has(name)) throw new Error(`${name} stands in the wrong place of ${away}`);
-	return { mode: used === query ? 'query' : 'fragment', parameters: Object.fromEntries(used), target: away.href.split(/[?#]/)[0] };
+	return { mode: used === query ? 'query' : 'fragment', parameters: Object.fromEntries(used), target: away.href.split(used === query ? '?' : '#')[0] };
 }
 
 export function pkce() {

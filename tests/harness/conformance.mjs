@@ -5,14 +5,15 @@ import { randomBytes, createHash } from 'node:crypto';
 import * as jose from 'jose';
 import { Browser, answerOf, basic, headerOf, pkce } from './browser.mjs';
 
-export const callback = (client) => `https://${client}.rp.example.org/cb`;
+// The suite's second client has a query in its redirect URI, which must come back.
+export const callback = (client) => `https://${client}.rp.example.org/cb${client === 'two' ? '?dummy1=lorem&dummy2=ipsum' : ''}`;
 
 // Two clients as the suite has them, and mappings for the scopes that have no built-in one.
-export const conformanceObjects = (responseTypes) => `
+export const conformanceObjects = (responseTypes, more = '') => `
 scope_mapping "address" { scope = "address", description = "Your address", script = "address.lua" }
 scope_mapping "phone" { scope = "phone", description = "Your telephone number", script = "phone.lua" }
 ${['one', 'two'].map((client) => `application "${client}" { name = "Client ${client}", client_id = "${client}", client_secret = "secret-of-${client}",
-	redirect_uris = { "${callback(client)}" }, scopes = { "openid", "profile", "email", "address", "phone", "offline_access" }, consent = "implicit",
+	redirect_uris = { "${callback(client)}" }, scopes = { "openid", "profile", "email", "address", "phone", "offline_access" }, consent = "implicit", ${more}
 	include_claims_in_id_token = false, response_types = { ${responseTypes.map((each) => `"${each}"`).join(', ')} } }`).join('\n')}
 `;
 export const conformanceFiles = {
@@ -50,12 +51,15 @@ export class Client {
 			this.pages++;
 			at = await this.browser.signIn(at.page, ...who);
 		}
+		if (at.page && /id="consent"/.test(at.page.text)) at = await this.browser.submit(at.page, { answer: 'allow' }, 'consent');
 		return this.answered(at);
 	}
 	answered(at) {
 		const got = answerOf(at);
 		assert.equal(got.mode, this.mode, JSON.stringify(got));
-		assert.equal(got.target, this.sent.redirect_uri);
+		const [address, query] = this.sent.redirect_uri.split('?');
+		assert.equal(got.target, got.mode === 'query' ? address : this.sent.redirect_uri);
+		if (got.mode === 'query') for (const [name, value] of new URLSearchParams(query)) assert.equal(got.parameters[name], value);
 		assert.equal(got.parameters.state, this.sent.state);
 		assert.equal(got.parameters.iss, this.issuer);
 		return got.parameters;
@@ -109,6 +113,7 @@ export class Client {
 	token(form, headers) {
 		return this.browser.post('/application/o/token/', form, { headers: headers ?? basic(this.client, `secret-of-${this.client}`), cookies: false });
 	}
+	post(path, body, headers = {}) { return this.browser.post(path, body, { headers }); }
 	exchange(code, more) { return this.token({ grant_type: 'authorization_code', code, redirect_uri: this.sent.redirect_uri, ...more }); }
 	async redeem(out, more) {
 		const answer = await this.exchange(out.told.code, more);
