@@ -16,8 +16,6 @@ devices.GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 -- Long enough to find one's phone, short for whoever talks somebody into typing a code (RFC 8628 5.4).
 devices.LIFETIME = 600
 devices.INTERVAL = 5
--- What one address may ask for in an hour without a client's secret (authentik's figure); what people approved is not counted.
-local ANONYMOUS = 20
 
 -- ---- user codes ----
 
@@ -58,9 +56,9 @@ end
 -- ---- asking ----
 
 -- Why nothing was written; nil when it was the one chance in a million that the user code is in use.
-local function refuse_too_many(application, place, most)
-	local usage = store.usage(application.id, place)
-	if usage.unanswered >= most then
+local function refuse_too_many(code)
+	local usage = store.usage(code.application_id, code.address)
+	if code.anonymous and usage.unanswered >= store.ANONYMOUS then
 		err.raise("slow_down", "Too many device codes were asked for from this address.",
 			{ status = 429, retry_after = math.max(1, usage.oldest + 3600 - time.now()) })
 	elseif usage.all_of_it >= store.MOST then
@@ -69,23 +67,22 @@ local function refuse_too_many(application, place, most)
 	end
 end
 
--- given: application, scopes (list), resources, authenticated (the client has proven who it is), side, req. Answers
--- device_code and user_code; raises 429 and 503 when there are too many.
+-- given: application, scopes (list), resources, anonymous (the client has no secret), side, req. Answers device_code and
+-- user_code; raises 429 and 503 when there are too many.
 function devices.start(given)
-	local application, place = given.application, address.place(given.req.peer or "")
-	local most = given.authenticated and store.MOST or ANONYMOUS
 	local device_code = crypto.token("tld_")
+	local code = {
+		keyed = secrets.keyed(device_code), application_id = given.application.id, side = given.side,
+		scopes = scope.join(given.scopes), resources = given.resources, grant_id = crypto.id(),
+		address = address.place(given.req.peer or ""), anonymous = given.anonymous, expires_at = time.now() + devices.LIFETIME,
+	}
 	for _ = 1, 3 do
 		local user_code = new_user_code()
-		local ok = store.insert({
-			keyed = secrets.keyed(device_code), user_keyed = user_keyed(user_code), application_id = application.id,
-			side = given.side, scopes = scope.join(given.scopes), resources = given.resources, grant_id = crypto.id(),
-			address = place, expires_at = time.now() + devices.LIFETIME,
-		}, most)
-		if ok then
+		code.user_keyed = user_keyed(user_code)
+		if store.insert(code) then
 			return device_code, devices.grouped(user_code)
 		end
-		refuse_too_many(application, place, most)
+		refuse_too_many(code)
 	end
 	err.raise("temporarily_unavailable", "No code could be made.", { status = 503 })
 end
@@ -210,10 +207,11 @@ function devices.found(code)
 	return answerable(row)
 end
 
+-- Where the device asked from says something of the person, too (S31).
 local function event(kind, row, application, current, req, reason)
 	return events.statement {
 		kind = kind, user = current.user, application = application, session = current, req = req, reason = reason,
-		data = { device_address = row.address },
+		person = ("%s, for a device at %s"):format(current.user.username, row.address),
 	}
 end
 

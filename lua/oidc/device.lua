@@ -1,17 +1,18 @@
 -- oidc/device.lua: the device authorization endpoint (RFC 8628 3.1): a device without a browser asks for a code that a person
 -- types elsewhere. The client authenticates as it is registered; it gets no scope that the application has not.
-local check   = require "kit/check"
-local clients = require "auth/clients"
-local conf    = require "kit/conf"
-local devices = require "auth/devices"
-local err     = require "kit/err"
-local reply   = require "kit/reply"
-local scope   = require "kit/scope"
-local scopes  = require "oidc/scopes"
+local check     = require "kit/check"
+local clients   = require "auth/clients"
+local conf      = require "kit/conf"
+local devices   = require "auth/devices"
+local err       = require "kit/err"
+local reply     = require "kit/reply"
+local resources = require "oidc/resources"
+local scope     = require "kit/scope"
+local scopes    = require "oidc/scopes"
 
 local device = { kind = "oauth" }
 
-local schema = { scope = { max = 2000 } }
+local schema = { scope = { max = 2000 }, resource = { max = 2000, list = true } }
 for name, rule in pairs(clients.FORM) do schema[name] = rule end
 
 function device.POST(req)
@@ -22,8 +23,11 @@ function device.POST(req)
 	end
 	local list, why = scopes.asked(form.scope, application)
 	err.need(list, "invalid_scope", why)
+	local named
+	named, why = resources.asked(form.resource, application)
+	if named == false then err.raise("invalid_target", why) end
 	local device_code, user_code = devices.start {
-		application = application, scopes = list, authenticated = method ~= "none", req = req,
+		application = application, scopes = list, resources = named, anonymous = method == "none", req = req,
 	}
 	local page = conf.link("/device")
 	return reply.json({

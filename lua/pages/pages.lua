@@ -41,6 +41,11 @@ function pages.device_done(values)
 	return page("device_done", values.approved and "Device connected" or "Device refused", values)
 end
 
+-- values: application, name, message (of a policy), request_id
+function pages.device_refused(values)
+	return page("device_refused", "Not allowed", values, 403)
+end
+
 -- values: csrf, name, request_id
 function pages.signout(values)
 	return page("signout", "Sign out", values)

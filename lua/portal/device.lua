@@ -7,8 +7,10 @@ local csrf        = require("auth/csrf")
 local devices     = require("auth/devices")
 local err         = require("kit/err")
 local pages       = require("pages/pages")
+local policies    = require("auth/policies")
 local reply       = require("kit/reply")
 local request     = require("portal/request")
+local scope       = require("kit/scope")
 local session     = require("auth/session")
 local transaction = require("auth/transaction")
 local users       = require("store/users")
@@ -62,14 +64,33 @@ local function ago(seconds)
 	return seconds < 120 and "a minute ago" or ("%d minutes ago"):format(seconds // 60)
 end
 
-local function confirm(req, current, code, sealed)
-	local row, why = devices.found(code)
-	if not row then return problem(req, current, code, why) end
-	local application = err.need(clients.by_id(row.application_id), "expired_request", nil, { cause = "application is gone" })
+local function application_of(row)
+	return err.need(clients.by_id(row.application_id), "expired_request", nil, { cause = "application is gone" })
+end
+
+-- What the application's policies leave of the row's scopes; or nil and the page that says why they refuse. The device is told
+-- too.
+local function permitted(req, current, row, application)
+	local decision = policies.decide {
+		user = current.user, application = application, scopes = row.scopes, grant_type = devices.GRANT, req = req,
+		login = current.login, session_id = current.id,
+	}
+	if decision.allowed then return decision.scopes end
+	devices.deny(row, application, current, req, ("policy %s refused"):format(decision.by))
+	return nil, pages.device_refused{
+		application = application.name, name = users.shown(current.user), message = decision.message, request_id = req.id,
+	}
+end
+
+local function confirm(req, current, opened, sealed)
+	local row, why = devices.found(opened.device)
+	if not row then return problem(req, current, opened.device, why) end
+	local application = application_of(row)
 	return pages.device_confirm{
-		csrf = csrf.token(session.browser(req), current.id, "device answer"), request = sealed, code = devices.grouped(code),
-		application = application.name, scopes = consent.describe(application, row.scopes), name = users.shown(current.user),
-		asked = ago(time.now() - row.created_at), address = row.address, request_id = req.id,
+		csrf = csrf.token(session.browser(req), current.id, "device answer"), request = sealed,
+		code = devices.grouped(opened.device), application = application.name, name = users.shown(current.user),
+		scopes = consent.describe(application, opened.scopes), asked = ago(time.now() - row.created_at), address = row.address,
+		request_id = req.id,
 	}
 end
 
@@ -84,7 +105,7 @@ function device.show(req)
 	-- Found by somebody else, or too long ago: it is typed again.
 	if not current then return sign_in(req, code) end
 	if not code or opened.session ~= current.id then return entry(req, current, { code = code }) end
-	return confirm(req, current, code, query.request)
+	return confirm(req, current, opened, query.request)
 end
 
 -- A code was typed. What it found is kept in a sealed request, so that looking at it again is no guess.
@@ -95,26 +116,28 @@ function device.enter(req)
 	local code = devices.normalise(form.code)
 	local row, why, seconds = devices.find(code, current, req)
 	if not row then return problem(req, current, form.code, why, seconds) end
-	local opened = transaction.new { device = code, session = current.id, browser = session.browser(req) }
+	local scopes, refusal = permitted(req, current, row, application_of(row))
+	if not scopes then return refusal end
+	local opened = transaction.new { device = code, scopes = scopes, session = current.id, browser = session.browser(req) }
 	return reply.see_other("/device?request=" .. url.encode(request.seal(opened)))
 end
 
--- csrf.require has refused another session or browser than the page was made for (S13).
+-- csrf.require has refused another session or browser than the page was made for (S13). The policies are asked again: what they
+-- left then and what they leave now is what the person agreed to.
 function device.answer(req)
 	local form = check.form(req, ANSWER)
 	local current = err.need(session.current(req), "csrf", nil, { cause = "no session" })
 	csrf.require(req, form, "device answer", current)
 	local opened, why = transaction.open(form.request, session.browser(req))
 	err.need(opened and opened.device, "expired_request", nil, { cause = why or "another kind of request" })
-	local row
-	row, why = devices.found(opened.device)
-	if not row then return problem(req, current, opened.device, why) end
-	local application = err.need(clients.by_id(row.application_id), "expired_request", nil, { cause = "application is gone" })
-	local allowed = form.answer == "allow"
+	local row, state = devices.found(opened.device)
+	if not row then return problem(req, current, opened.device, state) end
+	local application, allowed, done = application_of(row), form.answer == "allow", nil
 	task.detach()
-	local done
 	if allowed then
-		done = devices.approve(row, application, current, row.scopes, req)
+		local scopes, refusal = permitted(req, current, row, application)
+		if not scopes then return refusal end
+		done = devices.approve(row, application, current, scope.intersect(opened.scopes, scopes), req)
 	else
 		done = devices.deny(row, application, current, req)
 	end

@@ -8,30 +8,33 @@ local devices = {}
 local HOUR = 3600
 -- How many rows an application may have: what its devices ask for in an hour, and no more of the disk than that.
 devices.MOST = 10000
+-- How many codes one address may ask for in an hour without a client's secret (authentik's figure). What people approved is
+-- not counted.
+devices.ANONYMOUS = 20
 
-local INSERT = [[insert into device_codes (keyed, user_keyed, application_id, side, scopes, resources, grant_id, address,
-	created_at, expires_at)
-	select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10
-	where (select count(*) from device_codes where application_id = $3) < $11
-	and (select count(*) from device_codes where address = $8 and created_at > $12 and status in ('pending', 'denied')) < $13
-	on conflict do nothing]]
+local OF_ADDRESS = "from device_codes where address = $1 and anonymous = 1 and created_at > $2 and status in ('pending', 'denied')"
 
--- code: keyed, user_keyed, application_id, side, scopes (text), resources, grant_id, address (one place), expires_at; most:
--- how many unanswered ones this place may have asked for in an hour. Nothing is written beyond the limits, nor when the user
--- code is one that is in use.
-function devices.insert(code, most)
+local INSERT = [[insert into device_codes (address, keyed, user_keyed, application_id, side, scopes, resources, grant_id,
+	anonymous, created_at, expires_at)
+	select $1, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12
+	where (select count(*) from device_codes where application_id = $5) < $13 and ($10 = 0 or (select count(*) ]]
+	.. OF_ADDRESS .. ") < $14) on conflict do nothing"
+
+-- code: keyed, user_keyed, application_id, side, scopes (text), resources, grant_id, address (one place), anonymous,
+-- expires_at. Nothing is written beyond the limits, nor when the user code is one that is in use.
+function devices.insert(code)
 	local now = time.now()
-	return rows.batch { rows.statement({ rows = 1 }, INSERT, code.keyed, code.user_keyed, code.application_id,
-		code.side or "oidc", code.scopes, code.resources and json.encode(code.resources) or nil, code.grant_id, code.address,
-		now, code.expires_at, devices.MOST, now - HOUR, most) } and true or nil
+	return rows.batch { rows.statement({ rows = 1 }, INSERT, code.address, now - HOUR, code.keyed, code.user_keyed,
+		code.application_id, code.side or "oidc", code.scopes, code.resources and json.encode(code.resources) or nil,
+		code.grant_id, code.anonymous and 1 or 0, now, code.expires_at, devices.MOST, devices.ANONYMOUS) } and true or nil
 end
 
--- What has been asked for: of one application, and unanswered from one place in the last hour with the time of the oldest.
+-- What has been asked for: of an application in all, and from an address without secret in the last hour with the time of
+-- the oldest.
 function devices.usage(application_id, address)
-	return rows.one([[select (select count(*) from device_codes where application_id = $1) as all_of_it, count(*) as unanswered,
-		min(created_at) as oldest from device_codes
-		where address = $2 and created_at > $3 and status in ('pending', 'denied')]],
-		application_id, address, time.now() - HOUR)
+	return rows.one("select count(*) as unanswered, min(created_at) as oldest, "
+		.. "(select count(*) from device_codes where application_id = $3) as all_of_it " .. OF_ADDRESS,
+		address, time.now() - HOUR, application_id)
 end
 
 local SELECT = "select d.*, l.id as l_id, l.at_ms, l.method, l.amr, l.acr, " .. users.COLUMNS .. [[ from device_codes d

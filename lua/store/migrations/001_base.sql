@@ -193,12 +193,13 @@ create table device_codes (
 	login_event_id text references login_events (id),
 	grant_id text not null,
 	address text not null,
+	anonymous integer not null, -- asked for without a client's secret
 	created_at bigint not null,
 	expires_at bigint not null
 );
 create index device_codes_expiry on device_codes (expires_at);
 create index device_codes_application on device_codes (application_id);
-create index device_codes_address on device_codes (address, created_at);
+create index device_codes_address on device_codes (address, created_at) where anonymous = 1;
 create index device_codes_user on device_codes (user_id) where user_id is not null;
 -- Who an application is when it speaks for itself (client_credentials): an account of its own, made when it first does.
 create table service_accounts (
