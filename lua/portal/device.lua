@@ -122,8 +122,14 @@ function device.enter(req)
 	return reply.see_other("/device?request=" .. url.encode(request.seal(opened)))
 end
 
--- csrf.require has refused another session or browser than the page was made for (S13). The policies are asked again: what they
--- left then and what they leave now is what the person agreed to.
+-- The policies are asked again: what they left before and what they leave now is what the person agreed to.
+local function allow(req, current, row, opened, application)
+	local scopes, refusal = permitted(req, current, row, application)
+	if not scopes then return nil, refusal end
+	return devices.approve(row, application, current, scope.intersect(opened.scopes, scopes), req)
+end
+
+-- csrf.require has refused another session or browser than the page was made for (S13).
 function device.answer(req)
 	local form = check.form(req, ANSWER)
 	local current = err.need(session.current(req), "csrf", nil, { cause = "no session" })
@@ -132,17 +138,17 @@ function device.answer(req)
 	err.need(opened and opened.device, "expired_request", nil, { cause = why or "another kind of request" })
 	local row, state = devices.found(opened.device)
 	if not row then return problem(req, current, opened.device, state) end
-	local application, allowed, done = application_of(row), form.answer == "allow", nil
+	local application = application_of(row)
+	local done, refusal
 	task.detach()
-	if allowed then
-		local scopes, refusal = permitted(req, current, row, application)
-		if not scopes then return refusal end
-		done = devices.approve(row, application, current, scope.intersect(opened.scopes, scopes), req)
+	if form.answer == "allow" then
+		done, refusal = allow(req, current, row, opened, application)
 	else
 		done = devices.deny(row, application, current, req)
 	end
+	if refusal then return refusal end
 	if not done then return problem(req, current, opened.device, "answered") end
-	return pages.device_done{ approved = allowed, application = application.name, request_id = req.id }
+	return pages.device_done{ approved = form.answer == "allow", application = application.name, request_id = req.id }
 end
 
 return device
