@@ -43,8 +43,8 @@ local function apply(text, schema)
 		if rule.list then
 			local values = {}
 			for _, field in ipairs(fields) do
-				if (field[1] or field.name) == name then
-					values[#values + 1] = one(name, rule, field[2] or field.value)
+				if field[1] == name and (field[2] ~= "" or rule.keep_empty) then
+					values[#values + 1] = one(name, rule, field[2])
 				end
 			end
 			out[name] = #values > 0 and values or nil

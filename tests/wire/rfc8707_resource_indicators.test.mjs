@@ -52,11 +52,12 @@ test('rfc8707_2.1_and_2.2_what_was_authorized_is_the_audience_and_may_be_narrowe
 	const got = await redeem(await code([files]), []);
 	refusedTarget(await refresh(got.json.refresh_token, [mail]), 'at refresh too');
 	assert.equal(audience(await refresh(got.json.refresh_token, [])), files, 'and the refresh token was not spent');
+	assert.equal(audience(await redeem(await code(['', files]), [''])), files, 'an empty one is none (RFC 6749 3.1)');
 	assert.equal(audience(await redeem(await code([]), [files])), files, 'named at the token endpoint only');
 });
 
 test('rfc8707_2_what_is_no_resource_or_not_the_applications_is_invalid_target', async () => {
-	const bad = ['', 'files', '/files', '//files.example.org/', 'https://files.example.org/#', `${files}#part`, 'https://unknown.example.org/', files.slice(0, -1), files.toUpperCase(), `${files} x`, `${files}\u0000`, 'caller', 'web', 'https://closed.example.org/', 'javascript:alert(1)', 'x'.repeat(2100)];
+	const bad = ['files', '/files', '//files.example.org/', 'https://files.example.org/#', `${files}#part`, 'https://unknown.example.org/', files.slice(0, -1), files.toUpperCase(), `${files} x`, `${files}\u0000`, 'caller', 'web', 'https://closed.example.org/', 'javascript:alert(1)', 'x'.repeat(2100)];
 	for (const resource of bad) {
 		if (resource.length <= 2000 && !resource.includes('\0')) {
 			const sent = new URL((await signedIn.get(`${authorizeUrl(broker, { client_id: 'caller', redirect_uri: redirectUri.web })}&resource=${encodeURIComponent(resource)}`)).headers.location);
