@@ -68,7 +68,9 @@ local function control(req, endpoint)
 		return reply.json(boot.command(sys.wire_decode(req.body)))
 	end
 	if req.method == "POST" and req.path == "/debug" and sys.debug then
-		return reply.json(json.object(sys.debug(json.decode(req.body)) or {}))
+		local asked = json.decode(req.body)
+		if asked.tick then boot.tick() end
+		return reply.json(json.object(sys.debug(asked) or {}))
 	end
 	err.raise("page_not_found")
 end

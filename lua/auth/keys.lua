@@ -117,7 +117,7 @@ function keys.signing(alg)
 end
 
 local function published(row)
-	return row.state ~= "retired" or (row.published_until or 0) > time.now()
+	return row.state == "next" or row.state == "active" or row.state == "retired" and (row.published_until or 0) > time.now()
 end
 
 -- The handle and algorithm of a published key. An unknown kid makes us look once a second for another node's rotation.
@@ -130,6 +130,17 @@ function keys.by_kid(kid)
 	if row and published(row) then
 		return handle_of(row), row.alg
 	end
+end
+
+-- Those of keys that are published no longer too, but not of one that was taken out by hand: what a relying party shows back to us
+-- may be old.
+function keys.ours(kid)
+	local handle, alg = keys.by_kid(kid)
+	local row = not handle and load().by_kid[kid]
+	if row and row.state == "retired" then
+		return handle_of(row), row.alg
+	end
+	return handle, alg
 end
 
 -- The key set as text (RFC 7517), made again now and then, and when a retired key's time is up.

@@ -240,6 +240,7 @@ function password_check.change(req, response, current, old, new)
 	if not ok then
 		return nil, code
 	end
+	session.gone(req)
 	return session.sign_in(req, response, user, { method = "password", amr = { "pwd" }, statements = statements })
 end
 

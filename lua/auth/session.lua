@@ -25,10 +25,15 @@ local function cookie_name(part)
 	return (conf.secure() and "__Host-tidelock" or "tidelock") .. part
 end
 
-local function set_cookie(response, part, value, max_age)
-	local text = ("%s=%s; Path=/; HttpOnly; SameSite=Lax"):format(cookie_name(part), value)
+-- SameSite=None asks for Secure.
+local READABLE = "SameSite=None"
+
+local function set_cookie(response, part, value, max_age, kind)
+	local text = ("%s=%s; Path=/; %s"):format(cookie_name(part), value, kind or "HttpOnly; SameSite=Lax")
 	if conf.secure() then
 		text = text .. "; Secure"
+	else
+		text = text:gsub("SameSite=None", "SameSite=Lax")
 	end
 	if max_age then
 		text = text .. "; Max-Age=" .. max_age
@@ -39,6 +44,17 @@ end
 local function cookie_secret(req)
 	local value = check.cookie(req, cookie_name(""))
 	return value and #value < 100 and value:find("^tls_[%w_%-]+$") and value or nil
+end
+
+-- What the check-session iframe may read: another text for each session, from which nothing is learnt (Session Management 3.2).
+session.STATE_COOKIE = "-state"
+
+function session.state_cookie_name()
+	return cookie_name(session.STATE_COOKIE)
+end
+
+function session.browser_state(current)
+	return secrets.mac("browser state", current.id)
 end
 
 -- The browser's own id: transactions and forms are bound to it. Pure.
@@ -106,10 +122,12 @@ function session.handle(row)
 	return secrets.mac("session handle", row.id):sub(1, 22)
 end
 
--- A new login event, a new session and a new browser id; what the browser held before ends (S12, security-cases 3).
+-- A new login event, a new session and a new browser id; what the browser held before ends (S12, security-cases 3). Who signs in
+-- again is the same to the applications: the session keeps its sid, and none is told of a sign-out.
 -- how: { method, amr, acr, statements = what else belongs into the same batch }. Returns the session and the browser id.
 function session.sign_in(req, response, user, how)
 	local old = session.current(req)
+	local same = old and old.user_id == user.id
 	local now, secret = time.now(), crypto.token("tls_")
 	local browser = session.new_browser(req)
 	local login = {
@@ -118,11 +136,14 @@ function session.sign_in(req, response, user, how)
 	}
 	local row = {
 		id = crypto.id(), keyed_cookie = secrets.keyed(secret), user_id = user.id, login_event_id = login.id,
-		sid = hex.encode(crypto.random(16)), browser = browser_key(browser), address = req.peer,
+		sid = same and old.sid or hex.encode(crypto.random(16)), browser = browser_key(browser), address = req.peer,
 		agent = events.clean(req.headers["user-agent"], 200), created_at = now, idle_until = now + IDLE,
 		expires_at = now + LONGEST,
 	}
-	local statements = old and store.end_statements(old.id, "signed_in_again") or {}
+	local statements = {}
+	if old then
+		statements = (same and store.replace_statements or store.end_statements)(old.id, "signed_in_again")
+	end
 	table.move({
 		store.login_statement(login), store.insert_statement(row), store.last_login_statement(user.id),
 		store.known_statement(user.id, row.browser, req.peer),
@@ -143,12 +164,19 @@ function session.sign_in(req, response, user, how)
 		login = { id = login.id, at = login.at_ms // 1000, at_ms = login.at_ms, method = login.method, amr = login.amr,
 			acr = login.acr },
 	}
+	set_cookie(response, session.STATE_COOKIE, session.browser_state(req.session), nil, READABLE)
 	return req.session, browser
+end
+
+-- What ended by itself or by another hand is no more the request's.
+function session.gone(req)
+	req.session_read, req.session = true, nil
 end
 
 local function forget(response, req)
 	set_cookie(response, "", "", 0)
-	req.session_read, req.session = true, nil
+	set_cookie(response, session.STATE_COOKIE, "", 0, READABLE)
+	session.gone(req)
 end
 
 function session.sign_out(req, response)
@@ -177,6 +205,17 @@ function session.end_all(user_id, except)
 	local statements = store.end_all_statements(user_id, except, "ended")
 	statements[#statements + 1] = events.statement { kind = "session_ended", user = user_id, reason = "all sessions" }
 	rows.urgent(statements)
+end
+
+-- Those whose time is up end like those that somebody ends: their applications are told.
+function session.expire()
+	for _, row in ipairs(store.expired(200)) do
+		local statements = store.end_statements(row.id, "expired")
+		statements[#statements + 1] = events.statement {
+			kind = "session_ended", user = row.user_id, session = row.id, reason = "expired",
+		}
+		rows.batch(statements)
+	end
 end
 
 function session.list(user_id)

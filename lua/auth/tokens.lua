@@ -4,6 +4,8 @@ local access = require "auth/access"
 local clients = require "auth/clients"
 local events = require "auth/events"
 local grants = require "store/grants"
+local keys = require "auth/keys"
+local logouts = require "store/logouts"
 local rows = require "store/rows"
 local scope = require "kit/scope"
 local secrets = require "kit/secrets"
@@ -61,11 +63,14 @@ local function grant_statements(given, new)
 		parent_jti = new.parent_jti,
 		expires_at = time.now() + lifetime + 60,
 	} }
+	if new.session_id then
+		statements[2] = logouts.took_part_statement(new.session_id, application.id)
+	end
 	local refresh_token
 	if offline then
 		local line = { id = crypto.id(), grant_id = new.id, scopes = scope.join(given.scopes),
 			lifetime = application.refresh_token_lifetime or 30 * DAY }
-		statements[2] = grants.line_statement(line)
+		statements[#statements + 1] = grants.line_statement(line)
 		refresh_token = refresh_text(line.id, 0)
 	end
 	return statements, refresh_token
@@ -221,7 +226,7 @@ function tokens.id_token_hint(text, application)
 	if type(text) ~= "string" or #text > 8192 then
 		return nil, "damaged"
 	end
-	local claims, why = access.verified(text, ID_TYPS)
+	local claims, why = access.verified(text, ID_TYPS, keys.ours)
 	if not claims then
 		return nil, why
 	end

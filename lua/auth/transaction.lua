@@ -15,9 +15,9 @@ function transaction.new(t)
 	return t
 end
 
--- The text for URL and forms, or nil, "too_long".
-function transaction.seal(t)
-	local sealed = base64.url_encode(crypto.seal(secrets.key(LABEL), json.encode(json.object(t)), LABEL))
+-- The text for URL and forms, or nil, "too_long". One of another purpose than sign-in is opened by who knows it.
+function transaction.seal(t, purpose)
+	local sealed = base64.url_encode(crypto.seal(secrets.key(LABEL), json.encode(json.object(t)), purpose or LABEL))
 	if #sealed > LONGEST then
 		return nil, "too_long"
 	end
@@ -25,12 +25,12 @@ function transaction.seal(t)
 end
 
 -- The transaction when it is ours, of this browser and in time; else nil and "damaged", "browser" or "expired".
-function transaction.open(text, browser_id)
+function transaction.open(text, browser_id, purpose)
 	if type(text) ~= "string" or #text > LONGEST then
 		return nil, "damaged"
 	end
 	local bytes = base64.url_decode(text)
-	local plain = bytes and crypto.unseal(secrets.key(LABEL), bytes, LABEL)
+	local plain = bytes and crypto.unseal(secrets.key(LABEL), bytes, purpose or LABEL)
 	local t = plain and json.decode(plain)
 	if not t then
 		return nil, "damaged"

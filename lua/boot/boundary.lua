@@ -45,7 +45,7 @@ local function page(req, e, status)
 	local text = page_texts[e.oauth] or (status >= 500 and page_texts.unavailable) or page_texts.invalid_request
 	return pages.error {
 		status = status, title = e.title or text[1], text = e.description or text[2], advice = e.advice or text[3],
-		request_id = req.id, code = e.oauth,
+		request_id = req.id, code = e.oauth, link = e.link,
 	}
 end
 

@@ -1,16 +1,18 @@
 -- boot/routes.lua: which endpoint answers a path. An endpoint is { GET = fn, POST = fn, …, kind, cors }: kind says how its
 -- errors look (boot/boundary), cors that browser applications may read it. Its functions get the request and, under an
 -- application's own address, the application's slug.
-local authorize  = require "oidc/authorize"
-local device     = require "oidc/device"
-local discovery  = require "oidc/discovery"
-local introspect = require "oidc/introspect"
-local jwks       = require "oidc/jwks"
-local portal     = require "portal/routes"
-local revoke     = require "oidc/revoke"
-local token      = require "oidc/token"
-local userinfo   = require "oidc/userinfo"
-local webfinger  = require "oidc/webfinger"
+local authorize     = require "oidc/authorize"
+local check_session = require "oidc/check_session"
+local device        = require "oidc/device"
+local discovery     = require "oidc/discovery"
+local end_session   = require "oidc/end_session"
+local introspect    = require "oidc/introspect"
+local jwks          = require "oidc/jwks"
+local portal        = require "portal/routes"
+local revoke        = require "oidc/revoke"
+local token         = require "oidc/token"
+local userinfo      = require "oidc/userinfo"
+local webfinger     = require "oidc/webfinger"
 
 local routes = {}
 
@@ -21,12 +23,14 @@ local exact = {
 	["/application/o/userinfo/"] = userinfo,
 	["/application/o/introspect/"] = introspect,
 	["/application/o/revoke/"] = revoke,
+	["/application/o/device/"] = device,
 	-- The global issuer's own.
 	["/application/o/jwks/"] = jwks,
+	["/application/o/end-session/"] = end_session,
+	["/application/o/check-session/"] = check_session,
 	["/.well-known/openid-configuration"] = discovery.global,
 	["/.well-known/oauth-authorization-server"] = discovery.global,
 	["/.well-known/webfinger"] = webfinger,
-	["/application/o/device/"] = device,
 }
 
 -- Under /application/o/<slug>/.
@@ -34,7 +38,8 @@ local of_application = {
 	[".well-known/openid-configuration"] = discovery,
 	["jwks/"] = jwks,
 	[""] = { GET = discovery.root, kind = "page" },
-	-- Next: end-session/.
+	["end-session/"] = end_session,
+	["check-session/"] = check_session,
 }
 
 for path, endpoint in pairs(portal) do exact[path] = endpoint end

@@ -35,6 +35,7 @@ end
 offer("type", "client_type")
 offer("grant", "grant_types", "list")
 offer("redirect-regex", "redirect_uris", "list")
+offer("post-logout-redirect-regex", "post_logout_redirect_uris", "list")
 
 for word in pairs(OPTIONS) do
 	CHANGES[#CHANGES + 1] = "--" .. word
@@ -66,7 +67,7 @@ end
 local function items_of(word, list)
 	local out = {}
 	for _, text in ipairs(list) do
-		if text ~= "" then out[#out + 1] = word == "redirect-regex" and { regex = text } or text end
+		if text ~= "" then out[#out + 1] = word:find("redirect%-regex$") and { regex = text } or text end
 	end
 	return out
 end

@@ -181,6 +181,17 @@ local function fill(a)
 	with_default(a, "authorization_response_iss", true)
 end
 
+-- Front-Channel Logout 2: the frame is loaded from where one of the redirect URIs is. The policy of the page that loads it can
+-- name no IPv6 address.
+local function frame_fits(a, report)
+	local place = address.origins({ a.logout_uri })[1] or ""
+	if place:find("[", 1, true) then
+		report("logout_uri", "a front-channel logout_uri is at a name or an IPv4 address")
+	elseif not contains(address.origins(a.redirect_uris), place) then
+		report("logout_uri", "a front-channel logout_uri has scheme, host and port of one of the redirect_uris")
+	end
+end
+
 -- What fits not together. report(field, message).
 local function agree(a, report)
 	local keyed = a.token_endpoint_auth_method == "private_key_jwt"
@@ -216,6 +227,9 @@ local function agree(a, report)
 	end
 	if contains(a.scopes, "offline_access") and not contains(a.grant_types, "refresh_token") then
 		report("scopes", "offline_access needs the grant type refresh_token")
+	end
+	if a.logout_uri and a.logout_method == "frontchannel" then
+		frame_fits(a, report)
 	end
 	if a.client_type == "public" and contains(a.grant_types, "client_credentials") then
 		report("grant_types", "client_credentials needs a confidential client")

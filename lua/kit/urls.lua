@@ -67,7 +67,7 @@ local function begins_literally(pattern, uri)
 end
 
 local function matches(pattern, uri)
-	if not begins_literally(pattern, uri) then
+	if not begins_literally(pattern, uri) or uri:find("[%c%s\\]") then
 		return false
 	end
 	local answer = jail.run {
@@ -77,16 +77,16 @@ local function matches(pattern, uri)
 	return answer ~= nil and answer.result == true
 end
 
--- May `uri` receive the answer? Exact bytes of one of the application's redirect_uris, or the whole of
--- a { regex = … }; no list, none accepted. Waits where there are expressions.
-function urls.redirect_allowed(application, uri)
-	local bare = without_port(uri, application.loopback_localhost)
-	for _, allowed in ipairs(application.redirect_uris or {}) do
+-- Is `uri` one of the list: its exact bytes, or the whole of a { regex = … }? No list, none accepted. localhost: the name counts
+-- as a loopback address too. Waits where there are expressions.
+function urls.listed(list, uri, localhost)
+	local bare = without_port(uri, localhost)
+	for _, allowed in ipairs(list or {}) do
 		if type(allowed) == "string" then
 			if allowed == uri then
 				return true
 			end
-			if bare and without_port(allowed, application.loopback_localhost) == bare then
+			if bare and without_port(allowed, localhost) == bare then
 				return true
 			end
 		elseif matches(allowed.regex, uri) then
@@ -94,6 +94,11 @@ function urls.redirect_allowed(application, uri)
 		end
 	end
 	return false
+end
+
+-- May `uri` receive the answer?
+function urls.redirect_allowed(application, uri)
+	return urls.listed(application.redirect_uris, uri, application.loopback_localhost)
 end
 
 -- http on a loopback address, or a private scheme: where anyone on the machine may listen (S19).

@@ -2,12 +2,14 @@
 -- nothing but a sealed `request`, one of ours that continues after a page (S13, S15). A POST seals and answers 303.
 local answer      = require "oidc/answer"
 local handed_out  = require "oidc/authorization_response"
+local check_session = require "oidc/check_session"
 local check       = require "kit/check"
 local clients     = require "auth/clients"
 local err         = require "kit/err"
 local policy      = require "oidc/policy"
 local reply       = require "kit/reply"
 local request     = require "oidc/request"
+local scope       = require "kit/scope"
 local session     = require "auth/session"
 local transaction = require "auth/transaction"
 local urls        = require "kit/urls"
@@ -55,9 +57,11 @@ local function issue(req, context, t, current)
 		answer.fail(context, "login_required", "Another person is signed in than the one asked for.")
 	end
 	task.detach()
-	return answer.send(context, handed_out.make {
-		application = context.application, session = current, params = t.params, req = req,
-	})
+	local list = handed_out.make { application = context.application, session = current, params = t.params, req = req }
+	if scope.has(t.params.scopes, "openid") then
+		list[#list + 1] = { "session_state", check_session.state(context.application, context.redirect_uri, current) }
+	end
+	return answer.send(context, list)
 end
 
 -- Silent answer, page or error: session.decide says which (D11).

@@ -5,6 +5,7 @@ local cors = {}
 -- Origins by application; applications are frozen tables that are replaced when they change.
 local known = setmetatable({}, { __mode = "k" })
 
+-- The set of them.
 local function origins(application)
 	local set = known[application]
 	if set then return set end
@@ -13,6 +14,7 @@ local function origins(application)
 	known[application] = set
 	return set
 end
+cors.origins = origins
 
 -- Adds what the browser needs to `response`, when the request came from one of the application's origins.
 function cors.add(req, response, application)

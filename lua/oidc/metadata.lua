@@ -85,6 +85,8 @@ function metadata.addresses(list)
 		{ "jwks_uri", own .. "jwks/" },
 		{ "introspection_endpoint", shared .. "introspect/" },
 		{ "revocation_endpoint", shared .. "revoke/" },
+		{ "end_session_endpoint", own .. "end-session/" },
+		{ "check_session_iframe", own .. "check-session/" },
 	}
 	if device then out[#out + 1] = { "device_authorization_endpoint", shared .. "device/" } end
 	return out
@@ -122,6 +124,10 @@ function metadata.document(list)
 		request_uri_parameter_supported = false,
 		authorization_response_iss_parameter_supported = all(list, sends_iss),
 		prompt_values_supported = { "none", "login", "consent", "select_account" },
+		frontchannel_logout_supported = true,
+		frontchannel_logout_session_supported = true,
+		backchannel_logout_supported = true,
+		backchannel_logout_session_supported = true,
 	}
 	for index, address in ipairs(metadata.addresses(list)) do
 		if index > 3 then out[address[1]] = address[2] end

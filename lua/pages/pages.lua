@@ -46,16 +46,47 @@ function pages.device_refused(values)
 	return page("device_refused", "Not allowed", values, 403)
 end
 
--- values: csrf, name, request_id
+-- values: csrf, name, request (sealed, or nil), application (who asks, or nil), participants = { { name, told } }, request_id
 function pages.signout(values)
 	return page("signout", "Sign out", values)
 end
 
+-- values: application (name) and back (where it is), or neither; request_id
 function pages.signed_out(values)
 	return page("signed_out", "Signed out", values)
 end
 
--- values: status, title, text, advice, code (the protocol's word, if any), request_id
+-- A source expression of a policy names no query, and two characters are its own.
+local function source(address)
+	return (address:gsub("[?#].*$", ""):gsub("[;,]", { [";"] = "%3B", [","] = "%2C" }))
+end
+
+-- Front-channel logout: the one page with frames, exactly these; then on (S15). values: frames = { { name, base, url } }, url, request_id
+function pages.leaving(values)
+	local sources = {}
+	for index, frame in ipairs(values.frames) do
+		sources[index] = source(frame.base)
+	end
+	return page("leaving", "Signing out", values, 200, {
+		refresh = "3; url=" .. values.url,
+		["content-security-policy"] = reply.POLICY .. "; frame-src " .. table.concat(sources, " "),
+	})
+end
+
+local CHECK_SESSION = sys.asset("pages/check_session.js")
+local FRAMED = "default-src 'none'; base-uri 'none'; form-action 'none'; script-src 'sha256-"
+	.. base64.encode(crypto.sha256(CHECK_SESSION)) .. "'"
+
+-- The frame of Session Management 1.0, the only page that others may frame. values: origins (of those it answers), cookie (its name)
+function pages.check_session(values)
+	values.script = template.safe(CHECK_SESSION)
+	return reply.html(template.render("check_session", values), 200, {
+		["content-security-policy"] = FRAMED, ["x-frame-options"] = false, ["cross-origin-opener-policy"] = false,
+		["cross-origin-resource-policy"] = "cross-origin", ["cache-control"] = "public, max-age=300",
+	})
+end
+
+-- values: status, title, text, advice, code (the protocol's word, if any), link = { href, text } or nil, request_id
 function pages.error(values)
 	return page("error", values.title, values, values.status, values.headers)
 end

@@ -1,4 +1,4 @@
--- store/keys.lua: signing keys (sealed; state next, active or retired) and certificates.
+-- store/keys.lua: signing keys (sealed; state next, active, retired, or withdrawn by hand) and certificates.
 local rows = require "store/rows"
 
 local keys = {}
@@ -24,7 +24,7 @@ function keys.rotate_statements(alg, next_kid, published_until)
 end
 
 function keys.retire_statement(kid)
-	return { "update signing_keys set published_until = $2 where kid = $1 and state = 'retired'", kid, time.now(),
+	return { "update signing_keys set state = 'withdrawn', published_until = $2 where kid = $1 and state = 'retired'", kid, time.now(),
 		rows = 1 }
 end
 

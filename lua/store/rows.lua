@@ -32,11 +32,17 @@ function rows.urgent(statements)
 	return rows.batch(statements)
 end
 
+-- A statement may have `after`: called with its result once all is written.
 -- The results, or nil, "conflict", index of the statement whose expectation failed. Other failures raise.
 function rows.batch(statements)
 	local results, code, index = db.batch(statements)
 	if not results and code ~= "conflict" then
 		failed(code, index)
+	end
+	for number, statement in ipairs(results and statements or {}) do
+		if statement.after then
+			statement.after(results[number])
+		end
 	end
 	return results, code, index
 end

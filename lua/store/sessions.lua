@@ -1,4 +1,5 @@
 -- store/sessions.lua: login events, and the browser sessions that point to them (D11).
+local logouts = require "store/logouts"
 local rows = require "store/rows"
 local users = require "store/users"
 
@@ -51,8 +52,8 @@ function sessions.last_login_statement(user_id)
 	return { "update users set last_login_at = $2 where id = $1", user_id, time.now() }
 end
 
--- What ends with a session: its codes, and the grants bound to it with their access tokens (S5).
-function sessions.end_statements(id, reason)
+-- The same person goes on in a new session: codes and access tokens end as S5 says, but nobody is told of a sign-out.
+function sessions.replace_statements(id, reason)
 	local now = time.now()
 	return {
 		{ "update sessions set ended_at = $2 where id = $1 and ended_at is null", id, now },
@@ -62,18 +63,32 @@ function sessions.end_statements(id, reason)
 	}
 end
 
+-- What ends with a session: its codes, and the grants bound to it with their access tokens (S5). The applications that took
+-- part are told.
+function sessions.end_statements(id, reason)
+	local statements = logouts.of_session_statements(id)
+	return table.move(sessions.replace_statements(id, reason), 1, 3, 3, statements)
+end
+
 -- Of all sessions of a person but one ("" = none spared).
 function sessions.end_all_statements(user_id, except, reason)
 	local now = time.now()
 	except = except or ""
-	return {
+	local statements = logouts.of_user_statements(user_id, except)
+	return table.move({
 		{ [[update codes set expires_at = $2 where user_id = $1 and session_id <> $3 and used_at is null
 			and expires_at > $2]], user_id, now, except },
 		{ [[update grants set ended_at = $2, end_reason = $4 where user_id = $1 and session_id is not null
 			and session_id <> $3 and ended_at is null]], user_id, now, except, reason or "session" },
 		{ "update sessions set ended_at = $2 where user_id = $1 and id <> $3 and ended_at is null",
 			user_id, now, except },
-	}
+	}, 1, 3, 3, statements)
+end
+
+-- Some of those whose time is up and that nobody has ended yet.
+function sessions.expired(most)
+	return rows.all([[select id, user_id from sessions where ended_at is null and (expires_at <= $1 or idle_until <= $1)
+		limit $2]], time.now(), most)
 end
 
 function sessions.of_user(user_id)

@@ -124,7 +124,7 @@ export function pkce() {
 
 export const redirectUri = { web: 'https://web.example.org/callback', other: 'https://other.example.org/callback',
 	careful: 'https://careful.example.org/callback', native: 'http://127.0.0.1:5000/callback' };
-export const secretOf = { web: 'web-secret', other: 'other-secret', careful: 'careful-secret' };
+export const secretOf = { web: 'web-secret', other: 'other-secret', careful: 'careful-secret', leaving: 'leaving-secret' };
 
 // The URL an application sends its user to. A parameter set to undefined is left out.
 export function authorizeUrl(broker, parameters = {}) {

@@ -25,7 +25,7 @@ test('oidcc-discovery-endpoint-verification', async () => {
 	assert.deepEqual(doc.scopes_supported, ['openid', 'profile', 'email', 'groups', 'offline_access']);
 	for (const name of ['sub', 'name', 'email', 'groups', 'auth_time', 'acr']) assert.ok(doc.claims_supported.includes(name), name);
 	assert.equal(new Set(doc.claims_supported).size, doc.claims_supported.length);
-	for (const absent of ['end_session_endpoint', 'registration_endpoint', 'device_authorization_endpoint']) assert.equal(doc[absent], undefined, absent);
+	for (const absent of ['registration_endpoint', 'device_authorization_endpoint']) assert.equal(doc[absent], undefined, absent);
 	const jwks = await browser.get(new URL(doc.jwks_uri).pathname);
 	assert.ok(jwks.json.keys.some((key) => key.kty === 'RSA' && key.alg === 'RS256'));
 	assert.ok(jwks.json.keys.some((key) => key.kty === 'EC' && key.alg === 'ES256'));

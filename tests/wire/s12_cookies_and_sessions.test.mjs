@@ -97,7 +97,9 @@ test('S12_attributes_and_names_of_cookies', async () => {
 		assert.match(first, new RegExp(`^${prefix}-browser=tlb_[\\w-]{43}; Path=/; HttpOnly; SameSite=Lax${more}; Max-Age=\\d+$`));
 		const { fields } = formOf(page.text, 'signin');
 		const answer = await browser.post('/signin', { ...fields, username: 'alice', password: 'wonderland' }, { headers: { origin: broker.url } });
-		assert.equal(answer.headers['set-cookie'].length, 2);
+		assert.equal(answer.headers['set-cookie'].length, 3);
+		const state = answer.headers['set-cookie'].find((one) => one.startsWith(`${prefix}-state=`));
+		assert.match(state, new RegExp(`^${prefix}-state=[\\w-]{43}; Path=/; SameSite=${more ? 'None; Secure' : 'Lax'}$`));
 		assert.match(answer.headers['set-cookie'].find((one) => one.startsWith(`${prefix}=`)), new RegExp(`^${prefix}=tls_[\\w-]{43}; Path=/; HttpOnly; SameSite=Lax${more}$`));
 		const jar = JSON.stringify([...browser.cookies]);
 		for (const path of ['/', '/static/tidelock.css', '/application/o/web/jwks/', '/healthz']) assert.equal((await browser.get(path)).headers['set-cookie'], undefined, path);

@@ -228,18 +228,26 @@ create table assertions (
 	primary key (client, jti)
 );
 create index assertions_expiry on assertions (expires_at);
--- Back-channel logout: who is still to be told.
-create table logouts (
-	id text primary key,
+-- Who took part in a live session; goes with the session.
+create table participants (
+	sid text not null,
 	application_id text not null references applications (id) on delete cascade,
-	user_id text references users (id) on delete cascade,
-	subject text not null,
-	sid text,
+	primary key (sid, application_id)
+);
+create index participants_application on participants (application_id);
+-- Back-channel logout: who is still to be told. subject: of a person who has been deleted.
+create table logouts (
+	sid text not null,
+	application_id text not null references applications (id) on delete cascade,
+	user_id text references users (id) on delete set null,
+	subject text,
 	attempts bigint not null default 0,
 	next_at bigint not null,
-	created_at bigint not null
+	created_at bigint not null,
+	primary key (sid, application_id)
 );
-create index logouts_next on logouts (next_at);
+create index logouts_application on logouts (application_id, next_at);
+create index logouts_user on logouts (user_id);
 create table revoked_jti (jti text primary key, expires_at bigint not null);
 create index revoked_jti_expiry on revoked_jti (expires_at);
 
