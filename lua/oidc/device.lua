@@ -9,8 +9,9 @@ local reply     = require "kit/reply"
 local resources = require "oidc/resources"
 local scope     = require "kit/scope"
 local scopes    = require "oidc/scopes"
+local token     = require "oidc/token"
 
-local device = { kind = "oauth" }
+local device = { kind = "oauth", compatible = token.compatible }
 
 local schema = { scope = { max = 2000 }, resource = { max = 2000, list = true } }
 for name, rule in pairs(clients.FORM) do schema[name] = rule end

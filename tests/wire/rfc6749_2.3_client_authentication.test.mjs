@@ -20,7 +20,7 @@ let asked = 0;
 const ask = (form = {}, headers = {}, where = 'introspect') => new Browser(broker).post(`/application/o/${where}/`, { token: 'x', grant_type: 'refresh_token', refresh_token: 'tlr_x', ...form }, { headers, from: `127.2.${++asked >> 8}.${asked & 255}` });
 const believed = async (form, headers, what) => { const answer = await ask(form, headers); assert.equal(answer.status, 200, `${what}: ${answer.text}`); };
 const refused = async (form, headers, what) => {
-	for (const where of ['introspect', 'token', 'revoke']) {
+	for (const where of ['introspect', 'token', 'revoke', 'device']) {
 		const answer = await ask(form, headers, where);
 		assert.deepEqual([answer.status, answer.json.error], [401, 'invalid_client'], `${what} at ${where}`);
 		assert.equal(answer.headers['www-authenticate'], 'Basic realm="tidelock", charset="UTF-8"');
@@ -103,10 +103,12 @@ test('test_secret_what_a_secret_may_be', async () => {
 
 test('authentik_errors_gives_authentiks_statuses_and_no_challenge', async () => {
 	for (const given of [[{}, header('old', 'wrong')], [{ client_id: 'old' }, {}], [{ client_id: 'old', client_secret: 'x' }, {}]]) {
-		const token = await ask(...given, 'token');
-		assert.deepEqual([token.status, token.json.error, token.headers['www-authenticate']], [400, 'invalid_client', undefined]);
-		assert.deepEqual([token.headers['cache-control'], token.headers.pragma], ['no-store', 'no-cache']);
-		assert.deepEqual(Object.keys(token.json).sort(), ['error', 'error_description', 'request_id']);
+		for (const where of ['token', 'device']) {
+			const answer = await ask(...given, where);
+			assert.deepEqual([answer.status, answer.json.error, answer.headers['www-authenticate']], [400, 'invalid_client', undefined]);
+			assert.deepEqual([answer.headers['cache-control'], answer.headers.pragma], ['no-store', 'no-cache']);
+			assert.deepEqual(Object.keys(answer.json).sort(), ['error', 'error_description', 'request_id']);
+		}
 		assert.equal((await ask(...given, 'revoke')).status, 401, 'authentik too');
 		assert.deepEqual((await ask(...given)).json, { active: false });
 	}
