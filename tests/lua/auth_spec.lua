@@ -1,4 +1,5 @@
 -- Sessions, codes, tokens, clients and passwords against the in-memory database: the decisions S3 to S8, S12 to S14, S30.
+local access = require "auth/access"
 local bearer = require "auth/bearer"
 local clients = require "auth/clients"
 local codes = require "auth/codes"
@@ -311,6 +312,31 @@ local cases = {
 		assert(answer.access_token:find("^tla_") and tokens.live(answer.access_token))
 		local middle = answer.access_token:byte(40) == 65 and "B" or "A"
 		assert(tokens.live(answer.access_token:sub(1, 39) .. middle .. answer.access_token:sub(41)) == nil)
+	end,
+	["the memory of checked tokens is bounded"] = function()
+		local alive = setmetatable({}, { __mode = "k" })
+		local given = { application = application("sealed"), user = users.by_name("ann"), grant_id = crypto.id(), scope = "openid" }
+		for _ = 1, 3000 do
+			alive[access.claims(access.make(given, time.now(), 600))] = true
+		end
+		-- Enough garbage for the collector to have been round.
+		for index = 1, 20000 do
+			local _ = { ("x"):rep(1000) .. index }
+		end
+		local count = 0
+		for _ in pairs(alive) do count = count + 1 end
+		assert(count < 1000, "of 3000 tokens that were seen " .. count .. " are remembered")
+	end,
+	["S10: an assertion's name is good once for each party, and forgotten when it has ended"] = function()
+		local uses = require "store/assertions"
+		local function kept() return rows.one("select count(*) as n from assertions").n end
+		local before = kept()
+		assert(uses.use("a", "name", time.now() - 100) and uses.use("b", "name", time.now() - 100))
+		assert(not uses.use("a", "name", time.now() + 999))
+		assert(uses.use("a", ("x"):rep(500) .. "\0\xff", time.now() + 1000))
+		assert(kept() == before + 3)
+		require("auth/housekeeping").run()
+		assert(kept() == before + 1)
 	end,
 	["S21: reserved claims are ours"] = function()
 		local claims = payload(assert(redeem((code_for "ann"))).id_token)

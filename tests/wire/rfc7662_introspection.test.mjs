@@ -115,6 +115,24 @@ test('S4_what_ends_a_token_ends_it_here_opaque_or_not', async () => {
 	}
 });
 
+test('security_cases_12_a_removed_or_disabled_client_is_nobody_and_its_tokens_are_dead_at_once', async () => {
+	const made = await broker.json('app', 'add', 'passing', '--redirect-uri', redirectUri.web, '--scope', 'openid', '--scope', 'offline_access', '--consent', 'implicit', '--client-id', 'passing', '--access-token', 'opaque');
+	await broker.configure({ objects: `${objects}application "watcher" { client_id = "watcher", client_secret = "watcher-secret", federated = { "web" } }` });
+	assert.equal((await broker.overControl('POST', '/reload')).status, 200);
+	secretOf.passing = made.client_secret;
+	secretOf.watcher = 'watcher-secret';
+	const got = await obtainTokens(broker, { client_id: 'passing', redirect_uri: redirectUri.web, scope: 'openid offline_access' });
+	assert.equal((await ask(got.access_token, 'passing')).json.active, true);
+	const web = await obtainTokens(broker, offline('web'));
+	assert.equal((await ask(web.access_token, 'watcher')).json.active, true);
+	assert.equal((await broker.command('app', 'delete', 'passing')).status, 0);
+	assert.equal((await ask(got.access_token, 'passing')).status, 401);
+	assert.equal((await new Browser(broker).get('/application/o/userinfo/', { headers: { authorization: `Bearer ${got.access_token}` } })).status, 401);
+	await broker.configure({ objects });
+	assert.equal((await broker.overControl('POST', '/reload')).status, 200);
+	assert.equal((await ask(web.access_token, 'watcher')).status, 401, 'who left the file asks nothing any more');
+});
+
 test('introspection_writes_nothing', async () => {
 	const got = await obtainTokens(broker, offline('web'));
 	await ask(got.access_token);
