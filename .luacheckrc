@@ -7,7 +7,7 @@ unused_args = false
 self = false
 
 read_globals = {
-	"db", "http", "json", "crypto", "key", "jws", "jwe", "password", "base64", "hex", "time", "log", "task", "jail", "url",
+	"db", "http", "json", "crypto", "dns", "key", "jws", "jwe", "password", "base64", "hex", "time", "log", "task", "jail", "url",
 	"config_data", "sys", "regex",
 }
 
@@ -16,9 +16,9 @@ files["lua/mapping/jail"] = {
 	std = "lua54",
 	allow_defined = true,
 	ignore = { "131" },
-	globals = { "json", "log", "print", "request" },
+	globals = { "json", "log", "print", "request", "http" },
 	read_globals = {
-		"base64", "hex", "time", "url", "regex", "http", "ip", "list_flatten", "slugify", "is_member", "user", "application", "token",
+		"base64", "hex", "time", "url", "regex", "ip", "list_flatten", "slugify", "is_member", "user", "application", "token",
 		"context",
 	},
 }

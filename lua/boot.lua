@@ -15,6 +15,7 @@ local outage       = require "boot/outage"
 local policies     = require "mapping/policies"
 local reply        = require "kit/reply"
 local routes       = require "boot/routes"
+local script       = require "mapping/script"
 local commands     = require "command/main"
 
 local boot = {}
@@ -45,6 +46,8 @@ function boot.start(config, mode)
 	local problem = client_keys.problems(config)[1]
 	if problem then return nil, problem end
 	local serving = mode == "serve" or mode == "reload"
+	script.provide(require "mapping/world")
+	script.provide(require "auth/helpers")
 	local ok, why = mapping.declare(config.scope_mappings, serving)
 	if ok then ok, why = policies.declare(config.policies, serving) end
 	if not ok then return nil, why end

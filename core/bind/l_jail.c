@@ -1,4 +1,4 @@
-/* l_jail.c: the Lua table `jail`: runs and compiles the owner's scripts. */
+/* l_jail.c: the Lua table `jail`: runs and compiles the owner's scripts, and brings them what they ask for. */
 #include "base/codec.h"
 #include "bind/bind.h"
 #include "script/jail.h"
@@ -13,12 +13,21 @@
 #define CHUNK_LONGEST 8192
 #define SOURCE_MAX (200u << 10)
 
+#define PAUSED "tidelock.paused_script"
+
 struct request {
 	struct jail_call call;
 	char verb;
 };
 
+/* A userdata: a script that waits. */
+struct paused {
+	uint64_t ticket; /* 0 = no longer */
+	char verb;
+};
+
 static const struct wire_limits given_limits = {16, 256u << 10, "given"};
+static const struct wire_limits reply_limits = {15, 256u << 10, "reply"};
 
 /* ---- Answers ----------------------------------------------------------------------------------------------------------- */
 
@@ -144,6 +153,26 @@ static int push_fine(lua_State *L, const struct jail_answer *a)
 	return set_log(L, in) ? 1 : push_nonsense(L);
 }
 
+/* { asks = list, call = the paused script } */
+static int push_question(lua_State *L, struct request *r, const struct jail_answer *a)
+{
+	struct slice in = a->rest;
+	struct paused *p;
+
+	lua_createtable(L, 0, 2);
+	if (wire_decode(L, &in, &wire_script_limits) != ST_OK || in.n > 0)
+		return push_nonsense(L);
+	lua_setfield(L, -2, "asks");
+	p = lua_newuserdatauv(L, sizeof *p, 0);
+	p->ticket = 0;
+	luaL_setmetatable(L, PAUSED);
+	lua_setfield(L, -2, "call");
+	p->verb = r->verb;
+	p->ticket = r->call.ticket; /* now it is the userdata's */
+	r->call.ticket = 0;
+	return 1;
+}
+
 static int request_push(struct op *op, lua_State *L)
 {
 	struct request *r = container_of(op, struct request, call.op);
@@ -156,6 +185,8 @@ static int request_push(struct op *op, lua_State *L)
 		return push_failure(L, JAIL_KILLED, "the script runner was ended");
 	if (!jail_answer_read(buf_slice(&r->call.answer), &a))
 		return push_nonsense(L);
+	if (a.end == JAIL_ASKS)
+		return push_question(L, r, &a);
 	if (a.end != JAIL_FINE)
 		return push_thrown(L, &a);
 	if (r->verb != 'c')
@@ -168,6 +199,8 @@ static void request_free(struct op *op)
 {
 	struct request *r = container_of(op, struct request, call.op);
 
+	if (r->call.ticket)
+		jail_leave(r->call.ticket);
 	jail_call_free(&r->call);
 	free(r);
 }
@@ -215,6 +248,18 @@ static struct slice chunk_field(lua_State *L)
 	return chunk;
 }
 
+static struct request *request_new(lua_State *L, char verb)
+{
+	struct request *r = calloc(1, sizeof *r);
+
+	if (!r)
+		luaL_error(L, "out of memory");
+	r->verb = verb;
+	r->call.op.push = request_push;
+	r->call.op.free = request_free;
+	return r;
+}
+
 static int run(lua_State *L, char verb)
 {
 	struct task *t = task_self(L);
@@ -235,13 +280,8 @@ static int run(lua_State *L, char verb)
 		verb = 'x';
 	if (verb == 'c' || lua_getfield(L, 1, "given") == LUA_TNIL)
 		lua_newtable(L);
-	r = calloc(1, sizeof *r);
-	if (!r)
-		return luaL_error(L, "out of memory");
+	r = request_new(L, verb);
 	/* Nothing throws until r belongs to the task, or is freed. */
-	r->verb = verb;
-	r->call.op.push = request_push;
-	r->call.op.free = request_free;
 	jail_frame_begin(&r->call.request, verb, instructions, memory, chunk, source);
 	st = wire_encode(L, -1, &given_limits, &r->call.request, wrong, sizeof wrong);
 	if (st == ST_OK)
@@ -266,10 +306,77 @@ static int l_compile(lua_State *L)
 	return run(L, 'c');
 }
 
+/* ---- paused:reply(ok, value), paused:close() --------------------------------------------------------------------------- */
+
+static int leave(lua_State *L)
+{
+	struct paused *p = luaL_checkudata(L, 1, PAUSED);
+
+	if (p->ticket)
+		jail_leave(p->ticket);
+	p->ticket = 0;
+	return 0;
+}
+
+/* The table { ok, value } on the top as a frame; what cannot be said that way becomes { false, why }. */
+static enum st reply_frame(lua_State *L, struct buf *frame)
+{
+	char wrong[300] = "";
+	enum st st;
+
+	buf_add_u32(frame, 0);
+	st = wire_encode(L, -1, &reply_limits, frame, wrong, sizeof wrong);
+	if (st == ST_BAD) {
+		static const unsigned char refused[] = {'T', 0, 0, 0, 2, 0, 0, 0, 0, 'f', 's', 0, 0, 0};
+
+		buf_clear(frame);
+		buf_add_u32(frame, 0);
+		buf_add(frame, refused, sizeof refused);
+		buf_add_u8(frame, (uint8_t)strnlen(wrong, 255));
+		buf_add(frame, wrong, strnlen(wrong, 255));
+	}
+	return st == ST_NOMEM ? st : jail_frame_end(frame);
+}
+
+/* As jail.run answers. */
+static int reply(lua_State *L)
+{
+	struct paused *p = luaL_checkudata(L, 1, PAUSED);
+	struct task *t = task_self(L);
+	struct request *r;
+	enum st st;
+
+	luaL_checkany(L, 3);
+	lua_settop(L, 3);
+	if (!p->ticket)
+		return luaL_error(L, "this script waits no longer");
+	lua_createtable(L, 2, 0);
+	lua_insert(L, 2);
+	lua_rawseti(L, 2, 2);
+	lua_rawseti(L, 2, 1);
+	r = request_new(L, p->verb);
+	st = reply_frame(L, &r->call.request);
+	r->call.ticket = p->ticket;
+	p->ticket = 0;
+	if (st == ST_OK)
+		st = jail_submit(&r->call);
+	if (st == ST_OK)
+		return task_wait(L, t, &r->call.op);
+	request_free(&r->call.op);
+	return push_failure(L, JAIL_KILLED, "the script runner was ended");
+}
+
 int bind_jail(lua_State *L)
 {
+	static const luaL_Reg methods[] = {{"reply", reply}, {"close", leave}, {"__close", leave},
+		{"__gc", leave}, {NULL, NULL}};
 	static const luaL_Reg functions[] = {{"run", l_run}, {"compile", l_compile}, {NULL, NULL}};
 
+	luaL_newmetatable(L, PAUSED);
+	luaL_setfuncs(L, methods, 0);
+	lua_pushvalue(L, -1);
+	lua_setfield(L, -2, "__index");
+	lua_pop(L, 1);
 	luaL_newlib(L, functions);
 	return 1;
 }

@@ -1,4 +1,4 @@
-/* jail.c: the pool of jails. A jail is STARTING (asked for), IDLE or BUSY. A call goes to an idle jail or waits; when it has
+/* jail.c: the pool of jails. A jail is STARTING (asked for), IDLE, BUSY or PAUSED: it has asked and waits for the reply. A call goes to an idle jail or waits; when it has
  * waited a little, another jail is asked for. What dies is replaced; what idles beyond the first is let go. */
 #include "script/jail.h"
 
@@ -27,16 +27,19 @@ struct jail {
 	struct watch watch;
 	struct jail_call *call; /* borrows; NULL = idle */
 	size_t sent;
-	struct buf in;  /* owns */
-	unsigned ticks; /* since the call or the idling began */
+	struct buf in;   /* owns */
+	unsigned ticks;  /* since the call or the idling began */
+	unsigned waited; /* ticks of this call in PAUSED */
+	uint64_t ticket; /* in PAUSED */
 	struct deferred deferred;
 };
 
 static struct {
 	bool open, spawner_set, rested;
 	struct jail_spawner spawner;
-	struct list idle, busy, waiting; /* jails, jails, calls */
-	unsigned starting, count, queued, deaths, rest;
+	struct list idle, busy, paused, waiting; /* jails, jails, jails, calls */
+	unsigned starting, count, paused_count, queued, deaths, rest;
+	uint64_t tickets;
 	struct timer tick, patience;
 	bool ticking, impatient;
 	struct list ended; /* calls that land at the end of the turn */
@@ -45,56 +48,6 @@ static struct {
 } pool;
 
 static void dispatch(void);
-
-/* ---- Frames ------------------------------------------------------------------------------------------------------------ */
-
-static void add_text(struct buf *out, struct slice text)
-{
-	buf_add_u32(out, (uint32_t)text.n);
-	buf_add_slice(out, text);
-}
-
-void jail_frame_begin(struct buf *frame, char verb, uint32_t instructions, uint32_t memory,
-	struct slice chunk, struct slice source)
-{
-	buf_add_u32(frame, 0);
-	buf_add_u8(frame, (uint8_t)verb);
-	buf_add_u32(frame, instructions);
-	buf_add_u32(frame, memory);
-	add_text(frame, chunk);
-	add_text(frame, source);
-}
-
-enum st jail_frame_end(struct buf *frame)
-{
-	size_t n = frame->n - 4;
-
-	if (frame->failed)
-		return ST_NOMEM;
-	if (n > JAIL_FRAME_MAX)
-		return ST_BAD;
-	for (int i = 0; i < 4; i++)
-		frame->p[i] = (unsigned char)(n >> (24 - 8 * i));
-	return ST_OK;
-}
-
-bool jail_answer_read(struct slice answer, struct jail_answer *out)
-{
-	uint8_t end;
-
-	if (!read_u8(&answer, &end) || end > JAIL_TIMEOUT || !read_u32(&answer, &out->instructions) ||
-		!read_u32(&answer, &out->memory) || !read_u32(&answer, &out->microseconds))
-		return false;
-	out->end = (enum jail_end)end;
-	out->rest = answer;
-	return true;
-}
-
-void jail_call_free(struct jail_call *call)
-{
-	buf_free(&call->request);
-	buf_free(&call->answer);
-}
 
 /* ---- Ending calls ------------------------------------------------------------------------------------------------------ */
 
@@ -168,6 +121,8 @@ static void jail_release(struct deferred *d)
 static void jail_end(struct jail *j)
 {
 	list_remove(&j->link);
+	if (j->ticket)
+		pool.paused_count--;
 	pool.count--;
 	watch_close(&j->watch);
 	close(j->fd);
@@ -248,6 +203,23 @@ static enum st receive(struct jail *j)
 	}
 }
 
+/* Its call lands and holds the ticket. */
+static void pause_call(struct jail *j)
+{
+	struct jail_call *call = j->call;
+
+	j->call = NULL;
+	call->jail = NULL;
+	call->end = JAIL_FINE;
+	call->ticket = j->ticket = ++pool.tickets;
+	list_remove(&j->link);
+	list_append(&pool.paused, &j->link);
+	if (++pool.paused_count == JAILS_MAX)
+		fail_waiting(JAIL_BUSY);
+	dispatch();
+	op_land(&call->op);
+}
+
 static void finish_call(struct jail *j)
 {
 	struct jail_call *call = j->call;
@@ -261,6 +233,11 @@ static void finish_call(struct jail *j)
 		return;
 	}
 	pool.deaths = 0;
+	if (answer.end == JAIL_ASKS) {
+		pause_call(j);
+		return;
+	}
+	call->ticket = 0;
 	j->call = NULL;
 	j->ticks = 0;
 	call->jail = NULL;
@@ -297,7 +274,7 @@ static void jail_ready(struct watch *w, int what)
 		jail_lost(j);
 }
 
-static void give_call(struct jail *j, struct jail_call *call)
+static void give(struct jail *j, struct jail_call *call)
 {
 	list_remove(&j->link);
 	list_append(&pool.busy, &j->link);
@@ -305,9 +282,41 @@ static void give_call(struct jail *j, struct jail_call *call)
 	j->sent = 0;
 	j->ticks = 0;
 	call->jail = j;
-	count_add(COUNT_JAIL_CALLS, 1);
 	if (!send_some(j))
 		jail_lost(j);
+}
+
+static void give_call(struct jail *j, struct jail_call *call)
+{
+	count_add(COUNT_JAIL_CALLS, 1);
+	j->waited = 0;
+	give(j, call);
+}
+
+static struct jail *paused_with(uint64_t ticket)
+{
+	for (struct list *i = pool.paused.next; i != &pool.paused; i = i->next) {
+		struct jail *j = list_item(i, struct jail, link);
+
+		if (j->ticket == ticket)
+			return j;
+	}
+	return NULL;
+}
+
+/* The reply; when the jail is gone meanwhile, the call is answered as killed. */
+static void give_reply(struct jail_call *call)
+{
+	struct jail *j = paused_with(call->ticket);
+
+	call->tried = true; /* nobody else can go on with it */
+	if (!j) {
+		end_later(call, JAIL_KILLED);
+		return;
+	}
+	j->ticket = 0;
+	pool.paused_count--;
+	give(j, call);
 }
 
 static void impatient(struct timer *t)
@@ -331,7 +340,7 @@ static void dispatch(void)
 	}
 	if (list_empty(&pool.waiting))
 		return;
-	if (pool.count + pool.starting == 0)
+	if (pool.starting == 0 && list_empty(&pool.busy)) /* none that will be idle soon */
 		start_one();
 	if (!pool.impatient)
 		pool.impatient = timer_start(&pool.patience, PATIENCE_US, impatient) == ST_OK;
@@ -349,6 +358,25 @@ static void kill_overdue(void)
 			j->call->tried = true;
 			jail_lost(j);
 			return; /* the next one in the next tick: the list has changed */
+		}
+	}
+}
+
+static void end_paused(struct jail *j)
+{
+	count_add(COUNT_JAIL_KILLS, 1);
+	jail_end(j);
+	dispatch();
+}
+
+static void end_forgotten(void)
+{
+	for (struct list *i = pool.paused.next; i != &pool.paused; i = i->next) {
+		struct jail *j = list_item(i, struct jail, link);
+
+		if (++j->waited > JAIL_WAITING_MS * 1000 / TICK_US) {
+			end_paused(j);
+			return;
 		}
 	}
 }
@@ -372,12 +400,13 @@ static void tick(struct timer *t)
 	(void)t;
 	pool.ticking = false;
 	kill_overdue();
+	end_forgotten();
 	retire_idle();
 	if (pool.rest > 0 && --pool.rest == 0) {
 		pool.deaths = 0;
 		start_one();
 	}
-	if (!list_empty(&pool.busy) || pool.count > 1 || pool.rest > 0)
+	if (!list_empty(&pool.busy) || !list_empty(&pool.paused) || pool.count > 1 || pool.rest > 0)
 		keep_ticking();
 }
 
@@ -430,15 +459,28 @@ static void cancelled(struct op *op)
 
 enum st jail_submit(struct jail_call *call)
 {
-	if (!pool.open || pool.queued >= JAIL_QUEUE_MAX || pool.rest > 0)
-		return ST_BUSY;
 	call->op.cancel = cancelled;
 	call->jail = NULL;
-	call->tried = false;
+	call->tried = call->waiting = false;
+	if (pool.open && call->ticket) {
+		give_reply(call);
+		return ST_OK;
+	}
+	if (!pool.open || pool.queued >= JAIL_QUEUE_MAX || pool.rest > 0 ||
+		pool.paused_count == JAILS_MAX)
+		return ST_BUSY;
 	enqueue(call);
 	keep_ticking();
 	dispatch();
 	return ST_OK;
+}
+
+void jail_leave(uint64_t ticket)
+{
+	struct jail *j = pool.open ? paused_with(ticket) : NULL;
+
+	if (j)
+		end_paused(j);
 }
 
 void jail_set_spawner(const struct jail_spawner *spawner)
@@ -454,6 +496,7 @@ enum st jail_open(void)
 		jail_set_spawner(NULL);
 	list_init(&pool.idle);
 	list_init(&pool.busy);
+	list_init(&pool.paused);
 	list_init(&pool.waiting);
 	list_init(&pool.ended);
 	pool.open = true;
@@ -484,6 +527,7 @@ void jail_close(void)
 	pool.open = false;
 	fail_waiting(JAIL_KILLED);
 	end_all(&pool.busy);
+	end_all(&pool.paused);
 	end_all(&pool.idle);
 	timer_free(&pool.tick);
 	timer_free(&pool.patience);

@@ -1,4 +1,5 @@
-/* jail.h: the worker's side of the jails: a small pool of sealed processes, one call at a time on each. */
+/* jail.h: the worker's side of the jails: a small pool of sealed processes, one call at a time on each. A call that asks
+ * lands with a ticket; its jail waits until another call brings the reply, or is left. */
 #pragma once
 
 #include "base/bytes.h"
@@ -39,6 +40,9 @@ struct jail_call {
 	struct buf request; /* owns; a whole frame */
 	struct buf answer;  /* owns; without its length; empty unless end is JAIL_FINE */
 	enum jail_end end;  /* JAIL_FINE: read answer; else JAIL_KILLED or JAIL_BUSY */
+	/* Landed with an answer that asks: who holds it answers with a call of this ticket whose request is a reply, or
+	 * leaves the jail. Set before jail_submit: such a call. 0 = neither. */
+	uint64_t ticket;
 	/* private */
 	struct list link;
 	struct jail *jail;
@@ -50,9 +54,11 @@ void jail_frame_begin(struct buf *frame, char verb, uint32_t instructions, uint3
 	struct slice chunk, struct slice source);
 must_check enum st jail_frame_end(struct buf *frame);
 
-/* ST_BUSY when too many wait (the call stays the caller's). */
+/* ST_BUSY when too many wait, or every jail waits for a reply (the call stays the caller's). */
 must_check enum st jail_submit(struct jail_call *call);
 void jail_call_free(struct jail_call *call); /* the buffers */
+/* Nobody will answer what the jail of this ticket asked: it is ended. */
+void jail_leave(uint64_t ticket);
 
 /* What is known of an answer before its wire values. */
 struct jail_answer {

@@ -13,8 +13,11 @@
 
 static struct {
 	int fd;
-	volatile sig_atomic_t answering; /* the answer is on its way: too late for a timeout */
+	volatile sig_atomic_t answering; /* something is on its way to the worker: the clock must not cut it */
+	volatile sig_atomic_t overdue; /* the clock rang meanwhile */
 	unsigned char frame[JAIL_FRAME_MAX];
+	unsigned char reply[JAIL_REPLY_MAX];
+	size_t reply_size;
 	struct buf answer;
 	unsigned char late[64]; /* the answer of a call that ran too long, ready to be sent from a signal handler */
 	size_t late_size;
@@ -55,8 +58,10 @@ static bool write_all(const unsigned char *p, size_t n)
 static void too_long(int signo)
 {
 	(void)signo;
-	if (jail.answering)
+	if (jail.answering) {
+		jail.overdue = 1;
 		return;
+	}
 	(void)write_all(jail.late, jail.late_size);
 	_exit(0);
 }
@@ -97,47 +102,64 @@ static bool prepare_clock(void)
 
 /* ---- Calls ------------------------------------------------------------------------------------------------------------- */
 
-static bool read_frame(struct slice *frame)
+static bool read_frame(unsigned char *room, size_t size, struct slice *frame)
 {
 	unsigned char head[4];
 	struct slice s = {head, sizeof head};
 	uint32_t n;
 
-	if (!read_all(head, sizeof head) || !read_u32(&s, &n) || n > sizeof jail.frame ||
-		!read_all(jail.frame, n))
+	if (!read_all(head, sizeof head) || !read_u32(&s, &n) || n > size || !read_all(room, n))
 		return false;
-	*frame = slice_of(jail.frame, n);
+	*frame = slice_of(room, n);
 	return true;
 }
 
-static bool send_answer(void)
+static bool send_frame(struct buf *frame)
 {
-	size_t n = jail.answer.n - 4;
+	size_t n = frame->n - 4;
 
-	if (jail.answer.failed || n > JAIL_FRAME_MAX)
+	if (frame->failed || n > JAIL_FRAME_MAX)
 		return false;
 	for (int i = 0; i < 4; i++)
-		jail.answer.p[i] = (unsigned char)(n >> (24 - 8 * i));
-	return write_all(jail.answer.p, jail.answer.n);
+		frame->p[i] = (unsigned char)(n >> (24 - 8 * i));
+	return write_all(frame->p, frame->n);
+}
+
+/* Waiting takes no processor time, so that the clock stands still by itself. */
+static struct slice ask(struct buf *frame)
+{
+	struct slice reply = {0};
+
+	jail.answering = 1;
+	if (!send_frame(frame) || !read_frame(jail.reply, sizeof jail.reply, &reply))
+		_exit(0);
+	if (reply.n > jail.reply_size)
+		jail.reply_size = reply.n;
+	jail.answering = 0;
+	if (jail.overdue)
+		too_long(0);
+	return reply;
 }
 
 static bool serve_one(void)
 {
 	struct slice frame;
 
-	if (!read_frame(&frame))
+	if (!read_frame(jail.frame, sizeof jail.frame, &frame))
 		return false;
 	buf_clear(&jail.answer);
 	buf_add_u32(&jail.answer, 0);
-	jail.answering = 0;
+	jail.answering = jail.overdue = 0;
 	if (!set_clock(JAIL_RUNNING_MS))
 		return false;
 	sandbox_call(frame, &jail.answer);
 	jail.answering = 1;
-	if (!set_clock(0) || !send_answer())
+	if (!set_clock(0) || !send_frame(&jail.answer))
 		return false;
 	explicit_bzero(jail.frame, frame.n);
 	explicit_bzero(jail.answer.p, jail.answer.n);
+	explicit_bzero(jail.reply, jail.reply_size);
+	jail.reply_size = 0;
 	return true;
 }
 
@@ -146,7 +168,7 @@ int jail_main(int fd)
 	char error[300] = "";
 
 	jail.fd = fd;
-	if (sandbox_open(error, sizeof error) != ST_OK) {
+	if (sandbox_open(ask, error, sizeof error) != ST_OK) {
 		log_line(LOG_ERROR, "jail cannot start error=%s", error);
 		log_flush();
 		return 3;

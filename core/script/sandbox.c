@@ -46,6 +46,7 @@ const char *jail_end_name(enum jail_end end)
 		[JAIL_SYNTAX] = "syntax",
 		[JAIL_RESULT] = "result",
 		[JAIL_TIMEOUT] = "timeout",
+		[JAIL_ASKS] = "asks",
 		[JAIL_INSTRUCTIONS_SPENT] = "instructions",
 		[JAIL_KILLED] = "killed",
 		[JAIL_MEMORY_SPENT] = "memory",
@@ -419,8 +420,9 @@ static enum st warm_up(char *error, size_t error_size)
 	return st;
 }
 
-enum st sandbox_open(char *error, size_t error_size)
+enum st sandbox_open(sandbox_asker asker, char *error, size_t error_size)
 {
+	sandbox_ask_open(asker);
 	snprintf(error, error_size, "out of memory");
 	box.arena = arena_open(ARENA_SIZE);
 	if (!box.arena)

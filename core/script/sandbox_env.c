@@ -429,7 +429,7 @@ static void run_asset(lua_State *L, const char *name)
 {
 	static const luaL_Reg core[] = {{"quote", l_quote}, {"number", l_number},
 		{"decode", l_json_decode}, {"log", l_log}, {"address", l_address},
-		{"address_text", l_address_text}, {NULL, NULL}};
+		{"address_text", l_address_text}, {"ask", sandbox_ask}, {NULL, NULL}};
 	struct slice text;
 	char file[64], chunk[80];
 
@@ -450,7 +450,7 @@ void sandbox_env_open(lua_State *L)
 	static const luaL_Reg base64[] = {{"encode", l_base64_encode}, {"decode", l_base64_decode},
 		{"url_encode", l_base64_url_encode}, {"url_decode", l_base64_url_decode},
 		{NULL, NULL}};
-	static const char *const files[] = {"log", "json", "ip", "users", "texts"};
+	static const char *const files[] = {"log", "json", "ip", "users", "texts", "world"};
 
 	open_libraries(L);
 	tame_libraries(L);

@@ -5,26 +5,20 @@
 -- requested = what the claims parameter selected (oidc/claims_parameter), or nil, alone = no access token comes with the ID token }.
 local events  = require "auth/events"
 local mapping = require "mapping/scopes"
+local report_failures = require "auth/failures"
 local scope   = require "kit/scope"
 local users   = require "store/users"
 
 local claims = {}
 
 local function report(context, failures, dropped)
-	local function event(kind, reason, person)
-		events.add {
-			kind = kind, user = context.user, application = context.application, session = context.session_id,
-			req = context.req, reason = reason, person = person,
-		}
-	end
-	for _, failure in ipairs(failures) do
-		local saw = #failure.saw > 0 and "; it saw " .. table.concat(failure.saw, ", ") or ""
-		-- The message too may be made of the person's values.
-		event("script_failed", ("scope mapping %s (%s:%s): %s"):format(failure.mapping, failure.script, failure.line or "?",
-			failure.kind), ("%s%s; it was given %s"):format(failure.message or failure.kind, saw, failure.given))
-	end
+	report_failures(context, failures)
 	for _, drop in ipairs(dropped) do
-		event("claim_dropped", ("scope mapping %s (%s) may not set %s"):format(drop.mapping, drop.script or "built-in", drop.claim))
+		events.add {
+			kind = "claim_dropped", user = context.user, application = context.application, session = context.session_id,
+			req = context.req,
+			reason = ("scope mapping %s (%s) may not set %s"):format(drop.mapping, drop.script or "built-in", drop.claim),
+		}
 	end
 end
 
@@ -35,6 +29,7 @@ local function evaluate(context, view, scopes)
 		token = { scopes = context.scopes, grant_type = context.grant_type },
 		session = { auth_time = login.at, amr = login.amr, acr = login.acr },
 		request = { client_ip = req.peer, path = req.path },
+		person = context.user, req = context.req, login = context.login, session_id = context.session_id, depth = context.depth,
 	}
 	report(context, failures, dropped)
 	return made, provenance, failures

@@ -4,6 +4,7 @@
 local err     = require "kit/err"
 local events  = require "auth/events"
 local mapping = require "mapping/policies"
+local report_failures = require "auth/failures"
 local users   = require "store/users"
 
 local policies = {}
@@ -11,20 +12,12 @@ local policies = {}
 local GENERIC = "The policy of this application does not allow it."
 
 local function report(asked, decision)
-	local function event(kind, reason, person)
-		events.add {
-			kind = kind, user = asked.user, application = asked.application, session = asked.session_id, req = asked.req,
-			reason = reason, person = person, merge = true,
-		}
-	end
-	for _, failure in ipairs(decision.failures) do
-		local saw = #failure.saw > 0 and "; it saw " .. table.concat(failure.saw, ", ") or ""
-		-- The message too may be made of the person's values.
-		event("script_failed", ("policy %s (%s:%s): %s"):format(failure.name, failure.script, failure.line or "?", failure.kind),
-			("%s%s; it was given %s"):format(failure.message or failure.kind, saw, failure.given))
-	end
+	report_failures(asked, decision.failures)
 	if not decision.allowed then
-		event("access_refused", ("policy %s, %s"):format(decision.by, asked.grant_type))
+		events.add {
+			kind = "access_refused", user = asked.user, application = asked.application, session = asked.session_id, req = asked.req,
+			reason = ("policy %s, %s"):format(decision.by, asked.grant_type), merge = true,
+		}
 	end
 end
 
@@ -37,6 +30,7 @@ function policies.decide(asked)
 	local decision = mapping.decide {
 		user = users.view(asked.user), application = asked.application, scopes = asked.scopes, grant_type = asked.grant_type,
 		context = asked.context, login = asked.login, request = { client_ip = req.peer, path = req.path },
+		person = asked.user, req = asked.req, session_id = asked.session_id, depth = asked.depth,
 	}
 	report(asked, decision)
 	return decision

@@ -15,7 +15,7 @@ local by_name = {}
 
 local function entry_of(declared)
 	return {
-		name = declared.name, script = declared.script, source = declared.source, may = declared.may,
+		name = declared.name, what = "policy", script = declared.script, source = declared.source, may = declared.may,
 		label = ("%s (%s)"):format(declared.name, declared.script),
 	}
 end
@@ -57,21 +57,25 @@ local function verdict(value, second)
 	return nil, ("returned a %s; a policy returns true or false"):format(type(value))
 end
 
--- Messages for the person (ak_message), then the one that was returned, as one text; nil without any.
-local function message_of(answer, returned)
+-- Messages for the person: those of ak_message, then the one that was returned.
+local function messages_of(answer, returned)
 	local out = {}
 	for _, line in ipairs(answer.log) do
 		if line.level == "message" then out[#out + 1] = line.text end
 	end
 	if returned and utf8.len(returned) then out[#out + 1] = returned end
-	local text = table.concat(out, "\n")
+	return out
+end
+
+local function joined(list)
+	local text = table.concat(list or {}, "\n")
 	if #text > MESSAGE_MAX then text = text:sub(1, utf8.offset(text, 0, MESSAGE_MAX) - 1) end
 	return text ~= "" and text or nil
 end
 
--- Runs one policy. Returns { name, label, allowed, message, scopes, answer }, or the same refusing with `failure`.
-local function run(entry, given, exact)
-	local answer, failure = script.run(entry, given, exact)
+-- Runs one policy. Returns { name, label, allowed, messages, scopes, answer }, or the same refusing with `failure`.
+local function run(entry, given, about, exact)
+	local answer, failure = script.run(entry, given, about, exact)
 	local said, why
 	if answer then said, why = verdict(answer.result, answer.second) end
 	if not said then
@@ -81,14 +85,14 @@ local function run(entry, given, exact)
 		return { name = entry.name, label = entry.label, allowed = false, failure = failure, answer = answer }
 	end
 	return {
-		name = entry.name, label = entry.label, allowed = said.allowed, message = message_of(answer, said.message),
-		scopes = said.scopes, answer = answer,
+		name = entry.name, label = entry.label, allowed = said.allowed, scopes = said.scopes,
+		messages = messages_of(answer, said.message), answer = answer,
 	}
 end
 
 -- A policy that an application names and the configuration has not (any more) refuses.
 local function missing(name, given)
-	local entry = { name = name, script = "?" }
+	local entry = { name = name, what = "policy", script = "?" }
 	return { name = name, label = name, allowed = false, failure = script.failure(entry, given, {
 		kind = "missing", message = "the application names this policy, which is not declared",
 	}) }
@@ -120,23 +124,39 @@ local function keep(scopes, said)
 end
 
 -- asked = { user = users.view(…), application, scopes = list, grant_type, context = further values, login = { at, method, amr,
--- acr }, request = { client_ip, path } }. With policy_mode "all" each policy must allow, and what each leaves is left; with "any" the first
--- that allows decides. Returns { allowed, message, scopes, by = the policy that decided (label), failures }.
+-- acr }, request = { client_ip, path } } and what helpers need (script.run). With policy_mode "all" each policy must allow, and
+-- what each leaves is left; with "any" the first that allows decides. Returns { allowed, message, scopes, by = the policy that
+-- decided (label), failures }.
 function policies.decide(asked)
 	local application, given = asked.application, given_of(asked)
-	local any, failures, scopes, last = application.policy_mode == "any", {}, asked.scopes, nil
+	local any, scopes, last = application.policy_mode == "any", asked.scopes, nil
+	asked.failures = {}
 	for _, name in ipairs(application.policies) do
 		local entry = by_name[name]
-		local made = entry and run(entry, given) or missing(name, given)
-		failures[#failures + 1] = made.failure
-		if made.allowed then scopes = keep(scopes, made.scopes) end
-		last = made
-		if made.allowed == any then break end
+		last = entry and run(entry, given, asked) or missing(name, given)
+		table.insert(asked.failures, last.failure)
+		if last.allowed then scopes = keep(scopes, last.scopes) end
+		if last.allowed == any then break end
 	end
 	return {
-		allowed = last.allowed, message = last.message, scopes = last.allowed and scopes or {}, by = last.label, failures = failures,
+		allowed = last.allowed, message = joined(last.messages), scopes = last.allowed and scopes or {}, by = last.label,
+		failures = asked.failures,
 	}
 end
+
+-- ak_call_policy: another policy with what this script's own call is about, and more in the context. Its failure is told too.
+local function call_policy(about, _, name, values)
+	local entry = by_name[name or ""]
+	if not entry then return false, ("there is no policy \"%s\""):format(tostring(name)) end
+	local asked = setmetatable({ depth = (about.depth or 0) + 1, context = {}, questions = 0 }, { __index = about })
+	for key, value in pairs(about.context or {}) do asked.context[key] = value end
+	for key, value in pairs(type(values) == "table" and values or {}) do asked.context[key] = value end
+	local made = run(entry, given_of(asked), asked)
+	if about.failures then table.insert(about.failures, made.failure) end
+	return true, { passing = made.allowed, messages = made.messages or {}, raw_result = made.answer and made.answer.result }
+end
+
+script.provide { call_policy = call_policy }
 
 local function named(name, list)
 	for _, each in ipairs(list or {}) do
@@ -151,7 +171,7 @@ end
 function policies.try(name, asked, list)
 	local entry = named(name, list)
 	if not entry then return nil end
-	local made = run(entry, given_of(asked), true)
+	local made = run(entry, given_of(asked), asked, true)
 	if made.failure then return nil, made.failure end
 	local left, stripped, answer = keep(asked.scopes, made.scopes), {}, made.answer
 	local stays = {}
@@ -160,7 +180,8 @@ function policies.try(name, asked, list)
 		if not stays[scope] then stripped[#stripped + 1] = scope end
 	end
 	return {
-		name = entry.name, script = entry.script, allowed = made.allowed, message = made.message, scopes = left, stripped = stripped,
+		name = entry.name, script = entry.script, allowed = made.allowed, message = joined(made.messages), scopes = left,
+		stripped = stripped,
 		result = answer.result, instructions = answer.instructions, memory = answer.memory, ms = answer.ms, log = answer.log,
 	}
 end

@@ -32,7 +32,7 @@ function mapping.declare(list, compile)
 		local of_scope = declared[entry.scope] or {}
 		declared[entry.scope] = of_scope
 		of_scope[#of_scope + 1] = {
-			name = entry.name, scope = entry.scope, description = entry.description, script = entry.script,
+			name = entry.name, what = "scope mapping", scope = entry.scope, description = entry.description, script = entry.script,
 			source = entry.source, may = entry.may, label = ("%s (%s)"):format(entry.name, entry.script),
 		}
 	end
@@ -74,8 +74,8 @@ end
 
 -- Runs one script; exact counts every instruction, for trying. Returns its claims and what the run cost, or nil and the
 -- failure.
-local function run(entry, given, exact)
-	local answer, failure = script.run(entry, given, exact)
+local function run(entry, given, about, exact)
+	local answer, failure = script.run(entry, given, about, exact)
 	local claims, why
 	if answer then claims, why = result.claims(entry.scope, answer.result) end
 	if claims then return claims, answer end
@@ -99,6 +99,7 @@ end
 -- dropped { { mapping, script, claim } }. Scopes run by name, so that the later name wins.
 function mapping.claims(context)
 	local claims, provenance, failures, dropped, given = {}, {}, {}, {}, nil
+	context.failures = failures
 	local function take(entry, made)
 		for name in pairs(made) do
 			provenance[name] = provenance[name] and provenance[name] .. ", " .. entry.label or entry.label
@@ -107,7 +108,7 @@ function mapping.claims(context)
 	end
 	local function evaluate(entry)
 		given = given or given_of(context)
-		local made, failure = run(entry, given)
+		local made, failure = run(entry, given, context)
 		if not made then
 			failures[#failures + 1] = failure
 			return
@@ -176,7 +177,7 @@ function mapping.try(name, context, list)
 		made = entry.run(context.user)
 		cost = { result = made, log = {} }
 	else
-		made, cost = run(entry, given_of(context), true)
+		made, cost = run(entry, given_of(context), context, true)
 		if not made then return nil, cost end
 	end
 	local dropped = result.drop_reserved(made, (context.application or {}).script_claims)

@@ -1,8 +1,20 @@
--- mapping/script.lua: one call of an owner's script in the jail, and what is told of one that failed. An entry is { name,
--- script = its path, source, may = see config/may, label }.
+-- mapping/script.lua: one call of an owner's script in the jail: what it asks for on the way is judged and done here (S24), and what is
+-- told of one that failed. An entry is { name, what = "policy" …, script = its path, source, may = see config/may }.
 local err = require "kit/err"
 
 local script = {}
+
+-- S23, S24: of one call.
+local QUESTIONS = 50
+local WAITING = 5
+local DEEPEST = 3
+
+-- By name: function(about, entry, …) → true and a value, or false and why not. Modules to the left hand theirs over.
+local helpers = {}
+
+function script.provide(more)
+	for name, helper in pairs(more) do helpers[name] = helper end
+end
 
 -- Is it Lua at all? True, or nil and "path:line: text".
 function script.compile(entry)
@@ -42,20 +54,62 @@ local function excerpt(given)
 	}
 end
 
--- What is known of a failure: { name, script, line, kind, message, log, saw, given }.
+-- What is known of a failure: { name, what, script, line, kind, message, log, saw, given }.
 function script.failure(entry, given, why)
 	return {
-		name = entry.name, script = entry.script, line = why.line, kind = why.kind, message = why.message,
+		name = entry.name, what = entry.what, script = entry.script, line = why.line, kind = why.kind, message = why.message,
 		log = why.log or {}, saw = why.saw or {}, given = excerpt(given),
 	}
 end
 
--- Runs one script; exact counts every instruction, for trying. Returns { result, second, instructions, memory, ms, log }, or nil
--- and the failure.
-function script.run(entry, given, exact)
+-- ---- what a script asks for ----
+
+local function judged(entry, about, question)
+	local helper = helpers[question[1]]
+	about.questions = (about.questions or 0) + 1
+	if about.questions > QUESTIONS then return false, "asks more than " .. QUESTIONS .. " times" end
+	if not helper then return false, "there is no such helper here" end
+	return helper(about, entry, question[2], question[3], question[4], question[5])
+end
+
+-- Seconds that the call may still wait.
+function script.left(about) return math.max(0, about.deadline - time.mono()) end
+
+-- Answers one question; returns as jail.run does. However this ends, the jail does not wait for ever.
+local function go_on(entry, about, answer)
+	local paused <close> = answer.call
+	about.deadline = about.deadline or time.mono() + WAITING
+	local ok, value = judged(entry, about, answer.asks)
+	if script.left(about) > 0 then
+		if not ok then value = ("%s: %s"):format(answer.asks[1], value) end
+		return paused:reply(ok, value)
+	end
+	return nil, { kind = "timeout", message = ("waited longer than %d s, last for %s"):format(WAITING, answer.asks[1]) }
+end
+
+-- What the script says goes into the broker's log; debug lines are for trying.
+local function tell(entry, about, lines)
+	local write = { info = log.info, warning = log.warn, error = log.error }
+	for _, line in ipairs(lines or {}) do
+		if write[line.level] then
+			write[line.level]("script", { name = entry.name, script = entry.script, text = line.text, id = about.req and about.req.id })
+		end
+	end
+end
+
+-- Runs one script. about: what its helpers need to know, none of it the script's: { person = user row or nil, user, application,
+-- scopes, req, login, session_id, depth, failures }; exact counts every instruction, for trying. Returns { result, second,
+-- instructions, memory, ms, log }, or nil and the failure.
+function script.run(entry, given, about, exact)
+	if (about.depth or 0) > DEEPEST then
+		return nil, script.failure(entry, given, { kind = "depth", message = "scripts call each other more than " .. DEEPEST .. " deep" })
+	end
+	about = setmetatable({}, { __index = about })
 	local answer, why = jail.run {
 		name = entry.name, chunk = "=" .. entry.script, source = entry.source, given = given, exact = exact,
 	}
+	while answer and answer.asks do answer, why = go_on(entry, about, answer) end
+	if not exact then tell(entry, about, (answer or why).log) end
 	if answer then return answer end
 	if why.kind == "busy" then err.raise("temporarily_unavailable", "every script runner is at work; try again") end
 	return nil, script.failure(entry, given, why)

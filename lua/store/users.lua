@@ -43,6 +43,34 @@ function users.list()
 	return out
 end
 
+-- Candidates for what a script asks: columns = { name = value } are exact; of paths, { { path = "a__b", value }, … } into the
+-- attributes, the last name and the value stand somewhere among them. At most 100, oldest first.
+local COLUMNS = { "username", "email", "name", "uid", "uuid", "pk" }
+
+function users.matching(columns, paths)
+	local conditions, values = {}, {}
+	local function add(text, value)
+		values[#values + 1] = value
+		conditions[#conditions + 1] = text:format(#values)
+	end
+	for _, name in ipairs(COLUMNS) do
+		if columns[name] ~= nil then
+			add("u." .. name .. " = $%d", columns[name])
+		end
+	end
+	for _, each in ipairs(paths) do
+		local leaf = each.path:gsub("^.*__", "")
+		local text = json.encode(leaf) .. ":" .. json.encode(each.value)
+		add("u.attributes like $%d escape '!'", "%" .. text:gsub("[%%_!]", "!%0") .. "%")
+	end
+	local out = {}
+	local sql = SELECT .. "where " .. table.concat(conditions, " and ") .. " order by u.pk limit 100"
+	for index, row in ipairs(rows.all(sql, table.unpack(values))) do
+		out[index] = users.from(row)
+	end
+	return out
+end
+
 -- The account that an application is when it speaks for itself.
 function users.of_application(application_id)
 	return users.from(rows.one(SELECT .. "join service_accounts s on s.user_id = u.id where s.application_id = $1",

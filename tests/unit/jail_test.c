@@ -147,6 +147,8 @@ static void every_way_out_ends_the_process(void **state)
 struct test_call {
 	struct jail_call call;
 	enum jail_end end;
+	uint64_t ticket; /* it asks, and waits for reply or jail_leave */
+	char message[100];
 };
 
 static int open_calls;
@@ -155,10 +157,15 @@ static void note_end(struct op *op)
 {
 	struct test_call *c = container_of(op, struct test_call, call.op);
 	struct jail_answer a;
+	uint32_t n;
 
 	c->end = c->call.end;
-	if (c->end == JAIL_FINE && jail_answer_read(buf_slice(&c->call.answer), &a))
+	c->ticket = c->call.ticket;
+	if (c->end == JAIL_FINE && jail_answer_read(buf_slice(&c->call.answer), &a)) {
 		c->end = a.end;
+		if (a.end == JAIL_ERROR && read_u32(&a.rest, &n) && n < sizeof c->message)
+			memcpy(c->message, a.rest.p, n);
+	}
 	jail_call_free(&c->call);
 	if (--open_calls == 0)
 		loop_stop();
@@ -274,6 +281,132 @@ static void a_cancelled_call_in_the_queue_is_freed_at_once(void **state)
 	assert_int_equal(open_calls, 0);
 }
 
+/* ---- Scripts that ask ------------------------------------------------------------------------------------------------------ */
+
+/* { true, { "answer" } } and { false, "no" } */
+static const unsigned char yes[] = {'T', 0, 0, 0, 2, 0, 0, 0, 0, 't', 'T', 0, 0, 0, 1, 0, 0, 0, 0,
+	's', 0, 0, 0, 6, 'a', 'n', 's', 'w', 'e', 'r'};
+static const unsigned char no[] = {'T', 0, 0, 0, 2, 0, 0, 0, 0, 'f', 's', 0, 0, 0, 2, 'n', 'o'};
+
+static void bring(struct test_call *c, uint64_t ticket, const unsigned char *reply, size_t n)
+{
+	memset(c, 0, sizeof *c);
+	c->call.op.free = note_end;
+	c->call.ticket = ticket;
+	buf_add_u32(&c->call.request, 0);
+	buf_add(&c->call.request, reply, n);
+	assert_int_equal(jail_frame_end(&c->call.request), ST_OK);
+	open_calls++;
+	assert_int_equal(jail_submit(&c->call), ST_OK);
+}
+
+static uint64_t asking(const char *source)
+{
+	struct test_call c;
+
+	submit(&c, source);
+	loop_run();
+	assert_int_equal(c.end, JAIL_ASKS);
+	assert_true(c.ticket > 0);
+	return c.ticket;
+}
+
+static void S24_a_script_asks_and_goes_on_with_the_reply(void **state)
+{
+	static const char source[] = "return resolve_dns('x')[1] == 'answer' or error('other')";
+	struct test_call c;
+
+	(void)state;
+	bring(&c, asking(source), yes, sizeof yes);
+	loop_run();
+	assert_int_equal(c.end, JAIL_FINE);
+	assert_int_equal(c.ticket, 0);
+	bring(&c, asking(source), no, sizeof no);
+	loop_run();
+	assert_int_equal(c.end, JAIL_ERROR);
+	assert_string_equal(c.message, "no");
+	bring(&c, asking(source), no + 1, 3); /* our own mistake ends the call, not the jail */
+	loop_run();
+	assert_int_equal(c.end, JAIL_ERROR);
+	assert_int_equal(call("return 1"), JAIL_FINE);
+}
+
+static void S24_it_may_ask_more_than_once(void **state)
+{
+	uint64_t ticket = asking("for i = 1, 3 do resolve_dns('x') end return 1");
+	struct test_call c;
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		bring(&c, ticket, yes, sizeof yes);
+		loop_run();
+		assert_int_equal(c.end, i < 2 ? JAIL_ASKS : JAIL_FINE);
+		ticket = c.ticket;
+	}
+}
+
+static void S23_waiting_does_not_count_and_running_does(void **state)
+{
+	static const char spins[] =
+		"local function spin() for i = 1, 40000 do local x = tostring(i) end end\n"
+		"for i = 1, 100 do resolve_dns('x') spin() end";
+	uint64_t ticket = asking("resolve_dns('x') return 1");
+	struct test_call c;
+	int times = 0;
+
+	(void)state;
+	usleep(JAIL_RUNNING_MS * 1000 * 2);
+	bring(&c, ticket, yes, sizeof yes);
+	loop_run();
+	assert_int_equal(c.end, JAIL_FINE);
+	for (ticket = asking(spins); ticket > 0; ticket = c.ticket, times++) {
+		bring(&c, ticket, yes, sizeof yes);
+		loop_run();
+	}
+	assert_in_range(times, 1, 60);
+	assert_true(c.end == JAIL_TIMEOUT || c.end == JAIL_INSTRUCTIONS_SPENT);
+	assert_int_equal(call("return 1"), JAIL_FINE);
+}
+
+static void S23_a_waiting_call_keeps_its_jail_and_others_get_another(void **state)
+{
+	uint64_t tickets[JAILS_MAX];
+	struct test_call c, queued;
+
+	(void)state;
+	for (int i = 0; i < JAILS_MAX; i++)
+		tickets[i] = asking("return resolve_dns('x')");
+	memset(&c, 0, sizeof c);
+	assert_int_equal(jail_submit(&c.call), ST_BUSY);
+	jail_leave(tickets[0]);
+	submit(&queued, "return resolve_dns('x')");
+	loop_run();
+	assert_int_equal(queued.end, JAIL_ASKS);
+	jail_leave(queued.ticket);
+	jail_leave(queued.ticket); /* a stale one is nobody's */
+	bring(&c, tickets[0], yes, sizeof yes);
+	loop_run();
+	assert_int_equal(c.end, JAIL_KILLED);
+	for (int i = 1; i < JAILS_MAX; i++) {
+		bring(&c, tickets[i], yes, sizeof yes);
+		loop_run();
+		assert_int_equal(c.end, JAIL_FINE);
+	}
+}
+
+static void a_reply_whose_owner_is_gone_lands_late(void **state)
+{
+	struct test_call c;
+
+	(void)state;
+	bring(&c, asking("resolve_dns('x') return 1"), yes, sizeof yes);
+	c.call.op.cancel(&c.call.op);
+	assert_int_equal(open_calls, 1);
+	loop_run();
+	assert_int_equal(open_calls, 0);
+	asking("resolve_dns('x') return 1"); /* left to jail_close */
+}
+
 /* ---- Jails that misbehave -------------------------------------------------------------------------------------------------- */
 
 static const char *script_of_the_fake; /* what the fake jail sends, or what it does */
@@ -300,7 +433,11 @@ static enum st fake_request(void *arg)
 			(void)!write(pair[1], "\xff\xff\xff\xff", 4);
 		if (script_of_the_fake[0] == 'c') /* cut off */
 			(void)!write(pair[1], "\0\0\1\0abc", 7);
-		if (script_of_the_fake[0] == 's') /* silent */
+		if (script_of_the_fake[0] == 'a') /* asks, and is gone or goes on talking */
+			(void)!write(pair[1], "\0\0\0\16\7\0\0\0\0\0\0\0\0\0\0\0\0n", 18);
+		if (script_of_the_fake[0] == 'a' && script_of_the_fake[4] == ',')
+			(void)!write(pair[1], "\0\0\0\1x", 5);
+		if (script_of_the_fake[0] == 's' || script_of_the_fake[4] == ',') /* silent */
 			pause();
 		_exit(0);
 	}
@@ -340,6 +477,30 @@ static void a_jail_is_not_believed(void **state)
 	assert_int_equal(with_fake("cut off"), JAIL_KILLED);
 	assert_int_equal(with_fake("silent"), JAIL_KILLED);
 	assert_int_equal(with_fake("dies at once"), JAIL_KILLED);
+}
+
+/* It asks; what it does next makes the reply useless. */
+static void an_asking_jail_is_not_believed(void **state)
+{
+	static const struct jail_spawner fake = {fake_request, fake_kill, NULL};
+	static const char *const ways[] = {"asks and dies", "asks, and talks on"};
+	struct test_call c, reply;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
+		script_of_the_fake = ways[i];
+		jail_set_spawner(&fake);
+		set_up(NULL);
+		submit(&c, "return 1");
+		loop_run();
+		if (c.end == JAIL_ASKS) { /* else all of it came at once */
+			bring(&reply, c.ticket, yes, sizeof yes);
+			loop_run();
+			c.end = reply.end;
+		}
+		assert_int_equal(c.end, JAIL_KILLED);
+		tear_down(NULL);
+	}
 }
 
 static enum st refuse(void *arg)
@@ -399,7 +560,17 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(the_queue_is_bounded, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			a_cancelled_call_in_the_queue_is_freed_at_once, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			S24_a_script_asks_and_goes_on_with_the_reply, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(S24_it_may_ask_more_than_once, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			S23_waiting_does_not_count_and_running_does, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			S23_a_waiting_call_keeps_its_jail_and_others_get_another, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_reply_whose_owner_is_gone_lands_late, set_up, tear_down),
 		cmocka_unit_test(a_jail_is_not_believed),
+		cmocka_unit_test(an_asking_jail_is_not_believed),
 		cmocka_unit_test(without_a_spawner_calls_are_told_busy),
 		cmocka_unit_test(nothing_of_a_call_is_left_in_memory),
 	};
