@@ -59,16 +59,17 @@ local function common(given, now, lifetime)
 	}
 end
 
--- RFC 8707 2.2: the resources that were asked for, else the client itself and what the owner adds.
+-- RFC 8707 2.2: the resources that were asked for, else the client itself and what the owner adds: never another application's
+-- client_id (S21), however the two came to be.
 local function audience(application, resources)
 	if resources and #resources > 0 then
 		return #resources == 1 and resources[1] or json.array { table.unpack(resources) }
 	end
-	local further = application.audiences
-	if further and #further > 0 then
-		return json.array { application.client_id, table.unpack(further) }
+	local list = json.array { application.client_id }
+	for _, name in ipairs(application.audiences or {}) do
+		if not clients.find(name) then list[#list + 1] = name end
 	end
-	return application.client_id
+	return #list > 1 and list or application.client_id
 end
 
 local function access_payload(given, now, lifetime)

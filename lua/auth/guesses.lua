@@ -1,6 +1,7 @@
 -- auth/guesses.lua: guesses at a client's secret from one address (S30), whatever the method and the endpoint. The count here
 -- stands before anything waits, so that parallel guesses count; the rows behind it survive a restart and speak at the next
 -- failure. A right secret from elsewhere never waits.
+local address = require "kit/address"
 local err = require "kit/err"
 local throttle = require "auth/throttle"
 
@@ -10,7 +11,7 @@ local FREE, CAP, MOST_PLACES = 20, 60, 2000
 local counted, places = {}, 0
 
 local function key_of(client_id, req)
-	return throttle.key("client", client_id, req.peer or "")
+	return throttle.key("client", client_id, address.place(req.peer or ""))
 end
 
 local function entry_of(key)

@@ -110,6 +110,13 @@ local function completed(settings)
 	if not usable then
 		refuse("--jwks %s", problem)
 	end
+	-- S21: a token for one application must not be good at another.
+	for _, audience in ipairs(full.audiences) do
+		local other = store.by_client_id(audience)
+		if other and other.slug ~= settings.label then
+			refuse('--audience %s is the client_id of the application "%s"', audience, other.slug)
+		end
+	end
 	full.label, full.slug, full._at, full.client_secret = nil, nil, nil, nil
 	local client_id = full.client_id
 	full.client_id = nil

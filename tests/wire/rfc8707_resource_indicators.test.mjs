@@ -90,6 +90,18 @@ test('S9_the_resource_server_that_is_named_may_introspect_and_no_other', async (
 	for (const other of ['web', 'opaque']) assert.deepEqual((await introspect(answer.json.access_token, other)).json, { active: false });
 });
 
+test('S21_audiences_never_name_another_application', async () => {
+	const refused = await broker.command('app', 'add', 'greedy', '--audience', 'web', '--redirect-uri', redirectUri.web);
+	assert.equal(refused.status, 1);
+	assert.match(refused.err, /--audience web is the client_id of the application "web"/);
+	const made = await broker.json('app', 'add', 'early', '--audience', 'later', '--audience', files, '--redirect-uri', redirectUri.web, '--scope', 'openid', '--scope', 'offline_access', '--consent', 'implicit', '--client-id', 'early');
+	secretOf.early = made.client_secret;
+	const before_ = await redeem(await code([], {}, 'early'), [], 'early');
+	assert.deepEqual(audience(before_), ['early', 'later', files]);
+	await broker.json('app', 'add', 'later', '--client-id', 'later', '--redirect-uri', redirectUri.web);
+	assert.deepEqual(audience(await redeem(await code([], {}, 'early'), [], 'early')), ['early', files], 'who takes the name takes it from the list');
+});
+
 test('opaque_tokens_carry_it_and_a_lost_audience_is_not_given_again', async () => {
 	const got = await redeem(await code([files], {}, 'opaque'), [], 'opaque');
 	assert.equal((await introspect(got.json.access_token, 'opaque')).json.aud, files);
