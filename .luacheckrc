@@ -8,7 +8,7 @@ self = false
 
 read_globals = {
 	"db", "http", "json", "crypto", "dns", "key", "jws", "jwe", "password", "base64", "hex", "time", "log", "task", "jail", "url",
-	"config_data", "sys", "regex",
+	"config_data", "sys", "regex", "outgoing",
 }
 
 -- The helpers that scripts see: a file here makes global names, and that is its work.

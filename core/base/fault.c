@@ -30,6 +30,8 @@ const char *count_name(enum counter which)
 		[COUNT_FSYNCS] = "fsyncs",
 		[COUNT_JAIL_CALLS] = "jail_calls",
 		[COUNT_JAIL_KILLS] = "jail_kills",
+		[COUNT_CALLS] = "calls",
+		[COUNT_UPSTREAMS] = "upstreams",
 	};
 
 	assert(which < COUNT_MAX);

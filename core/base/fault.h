@@ -17,6 +17,8 @@ enum counter {
 	COUNT_FSYNCS,
 	COUNT_JAIL_CALLS,
 	COUNT_JAIL_KILLS,
+	COUNT_CALLS,     /* requests of ours to others */
+	COUNT_UPSTREAMS, /* connections for them, idle ones too */
 	COUNT_MAX
 };
 

@@ -22,6 +22,8 @@ void bind_open(lua_State *L, void *arg)
 		{"log", bind_log},
 		{"task", bind_task},
 		{"jail", bind_jail},
+		{"outgoing", bind_outgoing},
+		{"dns", bind_dns},
 		{"sys", bind_sys},
 	};
 

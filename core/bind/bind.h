@@ -14,6 +14,8 @@ int bind_time(struct lua_State *L);     /* l_time.c */
 int bind_log(struct lua_State *L);      /* l_log.c */
 int bind_task(struct lua_State *L);     /* l_task.c */
 int bind_jail(struct lua_State *L);     /* l_jail.c */
+int bind_outgoing(struct lua_State *L); /* l_outgoing.c: requests of ours to others */
+int bind_dns(struct lua_State *L);      /* l_dns.c: addresses of names, names of addresses */
 int bind_sys(struct lua_State *L); /* l_sys.c: version, counters, in debug builds faults and clock */
 
 /* Opens all of them into L's globals. */

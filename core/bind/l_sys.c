@@ -6,6 +6,7 @@
 #include "base/fault.h"
 #include "bind/bind.h"
 #include "bind/versions.h"
+#include "loop/dns.h"
 #include "script/wire.h"
 
 #include <errno.h>
@@ -173,7 +174,18 @@ static void arm_fault(lua_State *L, const char *name)
 	fault_arm(which, n, forever);
 }
 
-/* debug{ advance = seconds, fault = name, n =, forever =, counters = true } → counters when asked, else {} */
+/* The name leads where the test says: the answer of a name server, come late or otherwise. */
+static void pretend_name(lua_State *L, const char *name)
+{
+	lua_Integer delay = integer_field(L, "delay_ms", 0);
+
+	lua_getfield(L, 1, "addresses");
+	if (dns_pretend(name, lua_tostring(L, -1), (unsigned)delay) != ST_OK)
+		luaL_error(L, "sys.debug: bad name or addresses");
+	lua_pop(L, 1);
+}
+
+/* debug{ name =, addresses = "a b", delay_ms =, advance = seconds, fault = name, n =, forever =, counters = true } → counters when asked, else {} */
 static int l_debug(lua_State *L)
 {
 	lua_Integer advance;
@@ -184,6 +196,8 @@ static int l_debug(lua_State *L)
 	clock_advance(advance);
 	if (lua_getfield(L, 1, "fault") == LUA_TSTRING)
 		arm_fault(L, lua_tostring(L, -1));
+	if (lua_getfield(L, 1, "name") == LUA_TSTRING)
+		pretend_name(L, lua_tostring(L, -1));
 	if (lua_getfield(L, 1, "counters") == LUA_TBOOLEAN && lua_toboolean(L, -1))
 		push_counters(L);
 	else

@@ -7,6 +7,8 @@
 #include "base/secret.h"
 #include "bind/bind.h"
 #include "crypto/master.h"
+#include "http/client.h"
+#include "loop/dns.h"
 #include "loop/loop.h"
 #include "loop/pool.h"
 #include "script/jail.h"
@@ -125,15 +127,18 @@ static bool services_open(char *error, size_t size)
 
 	random_bytes(key, sizeof key);
 	snprintf(error, size, "cannot start");
-	return crypto_master_set(key) == ST_OK && pool_open(2, 64) == ST_OK &&
-		jail_open() == ST_OK && store_open(":memory:", error, size) == ST_OK;
+	return crypto_master_set(key) == ST_OK && pool_open(LANE_WORK, 2, 64) == ST_OK &&
+		pool_open(LANE_NAMES, 2, 32) == ST_OK && jail_open() == ST_OK &&
+		store_open(":memory:", error, size) == ST_OK;
 }
 
 static void services_close(void)
 {
 	jail_close();
 	store_close();
+	http_client_close();
 	pool_close();
+	dns_close();
 }
 
 static void run_file(struct run *r, const char *dir, const char *file)

@@ -17,6 +17,7 @@ enum {
 	REQUEST_LINE,
 	FIELD,
 	BODY,
+	REST, /* a body that ends with the connection */
 	CHUNK_SIZE,
 	CHUNK_DATA,
 	CHUNK_END,
@@ -31,6 +32,18 @@ void h1_init(struct h1 *p, const struct h1_limits *limits)
 	*p = (struct h1){.limits = *limits};
 }
 
+void h1_init_response(struct h1 *p, const struct h1_limits *limits)
+{
+	h1_init(p, limits);
+	p->response = true;
+}
+
+void h1_expect(struct h1 *p, enum h1_asked asked)
+{
+	p->bodiless = asked == H1_ASKED_HEAD;
+	p->tunnel = asked == H1_ASKED_CONNECT;
+}
+
 static void trim_memory(struct buf *b, size_t keep)
 {
 	if (b->cap > keep)
@@ -42,6 +55,7 @@ static void trim_memory(struct buf *b, size_t keep)
 void h1_reset(struct h1 *p)
 {
 	struct h1 next = {.limits = p->limits,
+		.response = p->response,
 		.head = p->head,
 		.text = p->text,
 		.body = p->body,
@@ -175,6 +189,35 @@ static enum st read_request_line(struct h1 *p, struct slice line)
 	return st;
 }
 
+/* ---- status line ---- */
+
+/* RFC 9112 section 4. The reason says nothing; some leave it out with its space. */
+static enum st read_status_line(struct h1 *p, struct slice line)
+{
+	struct slice version = slice_sub(line, 0, slice_find(line, ' ')),
+		     rest = slice_sub(line, version.n + 1, line.n);
+	enum st st;
+	int i;
+
+	st = read_version(p, version);
+	if (st != ST_MORE)
+		return st;
+	if (rest.n < 3 || (rest.n > 3 && rest.p[3] != ' '))
+		return bad(p, 400, "bad status line");
+	p->message.status = 0;
+	for (i = 0; i < 3; i++) {
+		if (rest.p[i] < '0' || rest.p[i] > '9')
+			return bad(p, 400, "bad status line");
+		p->message.status = p->message.status * 10 + (rest.p[i] - '0');
+	}
+	if (p->message.status < 100 || p->message.status > 599)
+		return bad(p, 400, "bad status");
+	if (p->message.status == 101)
+		return bad(p, 400, "another protocol, which was not asked for");
+	p->state = FIELD;
+	return ST_MORE;
+}
+
 /* ---- fields ---- */
 
 static enum st read_content_length(struct h1 *p, struct slice value)
@@ -216,7 +259,7 @@ static enum st read_expect(struct h1 *p, struct slice value)
 /* The fields that the message itself depends on. */
 static enum st note_field(struct h1 *p, struct slice name, struct slice value)
 {
-	if (slice_eq(name, SLICE_LIT("host"))) {
+	if (slice_eq(name, SLICE_LIT("host")) && !p->response) {
 		if (++p->hosts > 1)
 			return bad(p, 400, "more than one Host");
 		p->host_line = p->line_count;
@@ -226,7 +269,7 @@ static enum st note_field(struct h1 *p, struct slice name, struct slice value)
 		return read_transfer_encoding(p, value);
 	} else if (slice_eq(name, SLICE_LIT("connection"))) {
 		p->close = p->close || field_list_has(value, SLICE_LIT("close"));
-	} else if (slice_eq(name, SLICE_LIT("expect"))) {
+	} else if (slice_eq(name, SLICE_LIT("expect")) && !p->response) {
 		return read_expect(p, value);
 	}
 	return ST_MORE;
@@ -358,9 +401,50 @@ static enum st finish(struct h1 *p)
 	return ST_OK;
 }
 
+/* An informational response is only its head: the next one begins. The header's limits hold for all together. */
+static enum st pass_over(struct h1 *p)
+{
+	size_t used = p->header_used;
+	bool bodiless = p->bodiless, tunnel = p->tunnel;
+
+	h1_reset(p);
+	p->header_used = used;
+	p->bodiless = bodiless;
+	p->tunnel = tunnel;
+	return ST_MORE;
+}
+
+/* RFC 9112 section 6.3, for responses. */
+static enum st end_response_head(struct h1 *p)
+{
+	int status = p->message.status;
+
+	if (status < 200)
+		return p->lengths || p->codings ? bad(p, 400, "a body in an informational response")
+						: pass_over(p);
+	if (p->chunked && (p->lengths > 0 || p->old))
+		return bad(p, 400, "Transfer-Encoding beside Content-Length or in HTTP/1.0");
+	if (status == 204 && (p->chunked || p->body_left > 0))
+		return bad(p, 400, "a body where none may be");
+	if (p->bodiless || status == 204 || status == 304 || (p->tunnel && status < 300))
+		return finish(p);
+	if (p->body_left > p->limits.body)
+		return bad(p, 413, "body too large");
+	if (p->lengths == 0 && !p->chunked)
+		p->close = true;
+	else if (!p->chunked && p->body_left == 0)
+		return finish(p);
+	p->state = p->chunked ? CHUNK_SIZE : p->lengths > 0 ? BODY : REST;
+	return ST_MORE;
+}
+
 static enum st end_head(struct h1 *p)
 {
-	enum st st = settle_host(p);
+	enum st st;
+
+	if (p->response)
+		return end_response_head(p);
+	st = settle_host(p);
 
 	if (st != ST_MORE)
 		return st;
@@ -433,7 +517,7 @@ static enum st read_line(struct h1 *p, struct slice line)
 {
 	switch (p->state) {
 	case REQUEST_LINE:
-		return read_request_line(p, line);
+		return p->response ? read_status_line(p, line) : read_request_line(p, line);
 	case FIELD:
 		return line.n == 0 ? end_head(p) : read_field(p, line, true);
 	case CHUNK_SIZE:
@@ -537,6 +621,14 @@ static enum st feed_body(struct h1 *p, struct slice in, size_t *used)
 	return ST_MORE;
 }
 
+static enum st feed_rest(struct h1 *p, struct slice in, size_t *used)
+{
+	*used = in.n;
+	if (in.n > p->limits.body - p->body.n)
+		return bad(p, 413, "body too large");
+	return buf_add_slice(&p->body, in) ? ST_MORE : nomem(p);
+}
+
 static enum st feed_some(struct h1 *p, struct slice in, size_t *used)
 {
 	switch (p->state) {
@@ -549,6 +641,8 @@ static enum st feed_some(struct h1 *p, struct slice in, size_t *used)
 	case BODY:
 	case CHUNK_DATA:
 		return feed_body(p, in, used);
+	case REST:
+		return feed_rest(p, in, used);
 	default:
 		return feed_line(p, in, used);
 	}
@@ -566,6 +660,13 @@ enum st h1_feed(struct h1 *p, struct slice in, size_t *used)
 		*used += n;
 	}
 	return st;
+}
+
+enum st h1_end(struct h1 *p)
+{
+	if (p->state == REST)
+		return finish(p);
+	return p->state == DONE ? ST_OK : bad(p, 400, "the message was cut off");
 }
 
 /* ---- answers ---- */

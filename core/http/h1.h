@@ -1,6 +1,5 @@
 /* h1.h: an incremental HTTP/1.1 parser (RFC 9112). No I/O; its memory is capped by its limits. Refuses what two
- * implementations could read differently. Requests today; a response differs in its first line and in how its body
- * ends, and would be a second kind beside h1_init. */
+ * implementations could read differently. A response differs from a request in its first line and in how its body ends. */
 #pragma once
 
 #include "http/field.h"
@@ -11,8 +10,9 @@ struct h1_limits {
 
 /* A finished message. Borrows from the parser until h1_reset. */
 struct h1_message {
-	struct slice method, target, path, query, host;
+	struct slice method, target, path, query, host; /* of a request */
 	uint16_t port;
+	int status; /* of a response */
 	const struct http_field *fields;
 	size_t field_count;
 	struct slice body;
@@ -47,13 +47,21 @@ struct h1 {
 	unsigned hosts, lengths, codings, expects, trailers;
 	size_t host_line;
 	bool cr, blank, old, absolute, close, chunked, expects_continue;
+	bool response, bodiless, tunnel;
 	int status;
 	const char *error;
 	struct h1_message message;
 };
 
 void h1_init(struct h1 *p, const struct h1_limits *limits);
-/* Ready for the next message. Keeps a little memory. */
+/* For responses. Informational ones (1xx) are passed over. */
+void h1_init_response(struct h1 *p, const struct h1_limits *limits);
+/* Before a response: what was asked decides whether a body follows (RFC 9112 section 6.3). */
+enum h1_asked { H1_ASKED, H1_ASKED_HEAD, H1_ASKED_CONNECT };
+void h1_expect(struct h1 *p, enum h1_asked asked);
+/* The peer ended the connection. ST_OK: that ended a response whose length nothing else told; ST_BAD. */
+must_check enum st h1_end(struct h1 *p);
+/* Ready for the next message of the same kind. Keeps a little memory. */
 void h1_reset(struct h1 *p);
 void h1_free(struct h1 *p);
 

@@ -7,6 +7,10 @@ static void (*resume_owner)(struct op *op);
 
 void op_land(struct op *op)
 {
+	if (op->landed) {
+		op->landed(op);
+		return;
+	}
 	if (op->owner == NULL) {
 		count_add(COUNT_LATE, 1);
 		op->free(op);

@@ -16,6 +16,8 @@ struct op {
 	/* The owner is gone (owner is already NULL). Either free now (a timer), or leave it to land later (a thread). */
 	void (*cancel)(struct op *op);
 	void (*free)(struct op *op);
+	/* For what no task waits for but the core itself: called in place of a resume. NULL everywhere else. */
+	void (*landed)(struct op *op);
 };
 
 /* Called by the loop when the operation is finished: resumes the owner, or frees an ownerless op and counts it late. */

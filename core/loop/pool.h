@@ -4,17 +4,22 @@
 
 #include "loop/op.h"
 
+/* Lanes have threads and queues of their own: what waits for a slow name server keeps no password waiting. */
+enum lane { LANE_WORK, LANE_NAMES, LANES };
+
 struct job {
 	struct op op; /* op.push and op.free are the caller's; op.cancel is set by pool_submit */
 	void (*work)(struct job *job); /* on a pool thread; touches nothing but the job */
+	enum lane lane;                /* LANE_WORK where nothing is said */
 	struct job *next;
 };
 
 /* Threads start on the first job and number at most `threads`. queue_max bounds waiting jobs. */
-must_check enum st pool_open(unsigned threads, unsigned queue_max);
+must_check enum st pool_open(enum lane lane, unsigned threads, unsigned queue_max);
 /* ST_BUSY when the queue is full (the job stays the caller's). */
 must_check enum st pool_submit(struct job *job);
-void pool_close(void); /* waits for running jobs, drops the queue */
+/* All lanes: waits for running jobs, drops the queues. A look-up that does not end within a second is left behind. */
+void pool_close(void);
 
 /* A way back to the loop for threads of others (the store): completed jobs are handed over through one eventfd. */
 struct landing {

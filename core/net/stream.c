@@ -5,11 +5,14 @@
 
 #include "base/fault.h"
 #include "loop/loop.h"
+#include "net/tls_trust.h"
 
 #include <errno.h>
 #include <event2/buffer.h>
 #include <event2/event.h>
 #include <event2/event_struct.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -39,8 +42,13 @@ struct stream {
 	struct event rd, wr;
 	struct evbuffer *in, *out; /* owns */
 	const struct stream_events *events;
-	void *arg;        /* borrows */
-	size_t retry_len; /* the length an interrupted TLS write must be repeated with */
+	void *arg;               /* borrows */
+	size_t retry_len;        /* the length an interrupted TLS write must be repeated with */
+	bool connecting;         /* a client's, and the peer has not answered */
+	struct tls_trust *trust; /* a client's, a reference: what TLS begins with once connected */
+	char *host;              /* owns; beside trust */
+	int error;               /* errno of what failed */
+	bool begins; /* a client's first step of TLS: nothing but us would cause another */
 	bool open, at_end, dead, ending, ended;
 	bool paused, reading, writing;
 	bool broken;  /* TLS failed: its context says nothing more, not even good-bye */
@@ -69,7 +77,10 @@ static enum st plain_read(struct stream *s, void *p, size_t *n)
 		return ST_OK;
 	if (r == 0)
 		return ST_CLOSED;
-	return errno == EAGAIN || errno == EINTR ? ST_MORE : ST_IO;
+	if (errno == EAGAIN || errno == EINTR)
+		return ST_MORE;
+	s->error = errno;
+	return ST_IO;
 }
 
 static enum st plain_write(struct stream *s, const void *p, size_t *n)
@@ -79,7 +90,10 @@ static enum st plain_write(struct stream *s, const void *p, size_t *n)
 	*n = r > 0 ? (size_t)r : 0;
 	if (r >= 0)
 		return ST_OK;
-	return errno == EAGAIN || errno == EINTR ? ST_BUSY : ST_IO;
+	if (errno == EAGAIN || errno == EINTR)
+		return ST_BUSY;
+	s->error = errno;
+	return ST_IO;
 }
 
 static void plain_end(struct stream *s)
@@ -283,23 +297,48 @@ static bool opened(struct stream *s)
 	return s->open;
 }
 
+/* The descriptor of a client became writable: the peer took the connection, or did not. */
+static bool connected(struct stream *s)
+{
+	socklen_t n = sizeof s->error;
+
+	if (getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &s->error, &n) != 0)
+		s->error = errno;
+	if (s->error != 0) {
+		fail(s, ST_IO);
+		return false;
+	}
+	s->connecting = false;
+	want_write(s, false);
+	want_read(s, true);
+	if (!s->trust || stream_secure(s, s->trust, s->host) == ST_OK)
+		return true;
+	fail(s, ST_NOMEM);
+	return false;
+}
+
 static void stream_io(evutil_socket_t fd, short what, void *arg)
 {
 	struct stream *s = arg;
-	bool waiting, any = false;
+	bool waiting, fresh, any = false;
 	enum st st;
 
 	(void)fd;
-	if (s->dead || (!s->open && !may_shake_hands()))
+	if (s->dead || (s->connecting && !connected(s)))
 		return;
+	if (!s->open && !s->begins && !may_shake_hands())
+		return;
+	s->begins = false;
 	if (s->tls)
 		tls_session_readable(s->tls);
 	if (s->blocked && what & EV_WRITE)
 		unblock(s);
+	fresh = !s->open;
 	if (!opened(s))
 		return;
 	waiting = evbuffer_get_length(s->out) > 0;
-	st = what & EV_WRITE ? flush(s) : ST_OK;
+	/* A client has written before it was connected. */
+	st = what & EV_WRITE || (fresh && waiting) ? flush(s) : ST_OK;
 	if (st == ST_OK && !s->at_end)
 		st = fill(s, &any);
 	/* What came before the failure may still be a whole request, but nobody is left to answer. */
@@ -318,6 +357,8 @@ static void stream_io(evutil_socket_t fd, short what, void *arg)
 static void release(struct stream *s)
 {
 	tls_session_free(s->tls);
+	tls_trust_unref(s->trust);
+	free(s->host);
 	if (s->in)
 		evbuffer_free(s->in);
 	if (s->out)
@@ -325,35 +366,143 @@ static void release(struct stream *s)
 	free(s);
 }
 
-struct stream *stream_accept(
-	int fd, struct tls_config *tls, const struct stream_events *events, void *arg)
+/* Takes the descriptor also when it fails. */
+static struct stream *stream_new(int fd, const struct stream_events *events, void *arg)
 {
 	struct stream *s = fault_hit(FAULT_ALLOC) ? NULL : calloc(1, sizeof *s);
 
 	if (s == NULL)
 		goto out;
 	s->fd = fd;
-	s->ops = tls ? &secure_ops : &plain_ops;
+	s->ops = &plain_ops;
 	s->events = events;
 	s->arg = arg;
-	s->open = tls == NULL;
 	s->in = evbuffer_new();
 	s->out = evbuffer_new();
 	if (s->in == NULL || s->out == NULL)
 		goto out;
-	if (tls && (s->tls = tls_session_new(tls, fd)) == NULL)
-		goto out;
-	if (event_assign(&s->rd, loop_base(), fd, EV_READ | EV_PERSIST, stream_io, s) != 0 ||
-		event_assign(&s->wr, loop_base(), fd, EV_WRITE | EV_PERSIST, stream_io, s) != 0)
-		goto out;
-	want_read(s, true);
-	if (s->reading)
+	if (event_assign(&s->rd, loop_base(), fd, EV_READ | EV_PERSIST, stream_io, s) == 0 &&
+		event_assign(&s->wr, loop_base(), fd, EV_WRITE | EV_PERSIST, stream_io, s) == 0)
 		return s;
 out:
 	close(fd);
 	if (s)
 		release(s);
 	return NULL;
+}
+
+struct stream *stream_accept(
+	int fd, struct tls_config *tls, const struct stream_events *events, void *arg)
+{
+	struct stream *s = stream_new(fd, events, arg);
+
+	if (s == NULL)
+		return NULL;
+	s->open = tls == NULL;
+	if (tls) {
+		s->ops = &secure_ops;
+		s->tls = tls_session_new(tls, fd);
+	}
+	if (s->open || s->tls)
+		want_read(s, true);
+	if (s->reading)
+		return s;
+	close(fd);
+	release(s);
+	return NULL;
+}
+
+/* ---- a client's ---- */
+
+static socklen_t socket_address(
+	const struct address *address, uint16_t port, struct sockaddr_storage *out)
+{
+	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)(void *)out;
+	struct sockaddr_in *v4 = (struct sockaddr_in *)(void *)out;
+
+	memset(out, 0, sizeof *out);
+	if (address->v6) {
+		v6->sin6_family = AF_INET6;
+		v6->sin6_port = htons(port);
+		memcpy(&v6->sin6_addr, address->bytes, 16);
+		return sizeof *v6;
+	}
+	v4->sin_family = AF_INET;
+	v4->sin_port = htons(port);
+	memcpy(&v4->sin_addr, address->bytes, 4);
+	return sizeof *v4;
+}
+
+static int open_socket(const struct address *address, uint16_t port)
+{
+	struct sockaddr_storage to;
+	socklen_t n = socket_address(address, port, &to);
+	int one = 1, saved;
+	int fd = socket(
+		address->v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd < 0)
+		return -1;
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+	if (connect(fd, (struct sockaddr *)&to, n) == 0 || errno == EINPROGRESS)
+		return fd;
+	saved = errno;
+	close(fd);
+	errno = saved;
+	return -1;
+}
+
+struct stream *stream_connect(const struct address *address, uint16_t port, struct tls_trust *trust,
+	const char *host, const struct stream_events *events, void *arg)
+{
+	int fd = open_socket(address, port);
+	struct stream *s = fd < 0 ? NULL : stream_new(fd, events, arg);
+
+	if (s == NULL)
+		return NULL;
+	s->connecting = true;
+	s->open = trust == NULL;
+	s->trust = tls_trust_ref(trust);
+	if (trust)
+		s->host = strdup(host);
+	if (!trust || s->host)
+		want_write(s, true);
+	if (s->writing)
+		return s;
+	close(fd);
+	release(s);
+	errno = ENOMEM;
+	return NULL;
+}
+
+enum st stream_secure(struct stream *s, struct tls_trust *trust, const char *host)
+{
+	assert(s->tls == NULL);
+	s->tls = tls_session_connect(trust, host, s->fd);
+	if (s->tls == NULL)
+		return ST_NOMEM;
+	s->ops = &secure_ops;
+	s->open = false;
+	s->begins = true;
+	event_active(&s->rd, EV_READ, 0); /* the client speaks first */
+	return ST_OK;
+}
+
+bool stream_connected(const struct stream *s)
+{
+	return !s->connecting;
+}
+
+bool stream_ended_well(const struct stream *s)
+{
+	return s->tls == NULL || tls_session_ended_well(s->tls);
+}
+
+const char *stream_why(const struct stream *s)
+{
+	if (s->tls && tls_session_why(s->tls)[0])
+		return tls_session_why(s->tls);
+	return s->error ? strerror(s->error) : "";
 }
 
 static void run_gone(struct deferred *d)
@@ -413,7 +562,7 @@ enum st stream_flush(struct stream *s)
 {
 	if (s->dead)
 		return ST_CLOSED;
-	return s->open ? flush(s) : ST_OK;
+	return s->open && !s->connecting ? flush(s) : ST_OK;
 }
 
 /* Straight to the kernel. *sent: how much it took, over all pieces. */
@@ -439,7 +588,7 @@ enum st stream_send(struct stream *s, const struct slice *pieces, size_t count)
 	assert(count <= PIECES_MAX);
 	if (s->dead || s->ending)
 		return ST_CLOSED;
-	if (s->tls == NULL && evbuffer_get_length(s->out) == 0) {
+	if (s->tls == NULL && !s->connecting && evbuffer_get_length(s->out) == 0) {
 		st = send_pieces(s, pieces, count, &sent);
 		if (st != ST_OK)
 			return st;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/bytes.h"
+#include "loop/address.h"
 #include "net/tls.h"
 
 struct evbuffer;
@@ -18,6 +19,17 @@ struct stream_events {
 /* Takes ownership of fd (also when it fails). tls NULL = plain. The handshake runs by itself. */
 struct stream *stream_accept(
 	int fd, struct tls_config *tls, const struct stream_events *events, void *arg);
+/* The client's side: connects to the address. Nothing is called back before this returns; what is written meanwhile is sent
+ * when the connection stands. With trust, TLS for `host` begins as soon as it does. NULL: errno says why. */
+struct stream *stream_connect(const struct address *address, uint16_t port, struct tls_trust *trust,
+	const char *host, const struct stream_events *events, void *arg);
+/* TLS from here on, over a connection that was plain (a proxy's). */
+must_check enum st stream_secure(struct stream *s, struct tls_trust *trust, const char *host);
+bool stream_connected(const struct stream *s); /* the peer took the connection; TLS may still fail */
+/* After stream_at_end: nothing was cut off. Of a plain connection nobody can say so: true. */
+bool stream_ended_well(const struct stream *s);
+/* After closed, or NULL from stream_connect: in words, "" = unknown. */
+const char *stream_why(const struct stream *s);
 struct evbuffer *stream_input(struct stream *s);
 must_check enum st stream_write(
 	struct stream *s, struct slice bytes); /* appends to the output; bounded by the caller */

@@ -16,12 +16,20 @@ must_check enum st tls_config_add(struct tls_config *c, struct slice chain_pem, 
 struct tls_config *tls_config_ref(struct tls_config *c);
 void tls_config_unref(struct tls_config *c);
 
+struct tls_trust; /* net/tls_trust.h */
+
 /* One connection's TLS, for stream.c. Works straight on a non-blocking descriptor. Results of the three steps: ST_OK;
  * ST_MORE (wants to read); ST_BUSY (wants to write; for a write: call again with the same length); ST_CLOSED (the peer
  * ended the connection); anything else ends the session. */
 struct tls_session;
 
 struct tls_session *tls_session_new(struct tls_config *c, int fd); /* takes a reference on c; borrows fd */
+/* The client's side. host is mandatory: a name in lower case, which is announced, or an address as text; the peer's
+ * certificate must be for it. */
+struct tls_session *tls_session_connect(struct tls_trust *trust, const char *host, int fd);
+/* After ST_CLOSED: the peer said that this was all. Otherwise somebody may have cut it off. */
+bool tls_session_ended_well(const struct tls_session *t);
+const char *tls_session_why(const struct tls_session *t); /* a failed handshake in words, "" = unknown */
 void tls_session_free(struct tls_session *t);
 void tls_session_readable(struct tls_session *t); /* the descriptor may have bytes: ask the system again */
 must_check enum st tls_session_handshake(struct tls_session *t);

@@ -10,6 +10,8 @@
 #include "bind/bind.h"
 #include "bind/l_sys.h"
 #include "crypto/master.h"
+#include "http/client.h"
+#include "loop/dns.h"
 #include "loop/pool.h"
 #include "script/jail.h"
 #include "script/vm.h"
@@ -17,6 +19,9 @@
 
 #define POOL_THREADS 2
 #define POOL_QUEUE 64
+/* They wait for name servers and cost nothing meanwhile. */
+#define NAME_THREADS 8
+#define NAME_QUEUE 32
 
 static enum st fail(const char *path, char *error, size_t error_size)
 {
@@ -104,7 +109,8 @@ enum st broker_open(const char *data, char *error, size_t error_size)
 		data ? "/tidelock.db" : ":memory:");
 	if ((st = data ? key_open(data, database, error, error_size) : key_forget()))
 		return st;
-	if ((st = pool_open(POOL_THREADS, POOL_QUEUE)) || (st = jail_open())) {
+	if ((st = pool_open(LANE_WORK, POOL_THREADS, POOL_QUEUE)) ||
+		(st = pool_open(LANE_NAMES, NAME_THREADS, NAME_QUEUE)) || (st = jail_open())) {
 		snprintf(error, error_size, "cannot start: %s", st_name(st));
 		return st;
 	}
@@ -116,7 +122,9 @@ void broker_close(void)
 {
 	jail_close();
 	store_close();
+	http_client_close();
 	pool_close();
+	dns_close();
 }
 
 struct vm *broker_vm(char *error, size_t error_size)

@@ -4,8 +4,11 @@
  * than the kernels we run on. */
 #include "sys/seal.h"
 
+#include "net/tls_trust.h"
+
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -65,8 +68,52 @@ int seal_landlock_version(void)
 	return v > 0 ? (int)v : 0;
 }
 
-/* Allows `access` below path and nothing elsewhere; network as told. A kernel without Landlock is not an error. */
-static enum st landlock(const char *path, uint64_t access, bool connect_tcp)
+static enum st add_rule(int ruleset, const char *path, uint64_t allowed)
+{
+	int fd = open(path, O_PATH | O_CLOEXEC);
+	struct landlock_path rule = {allowed, fd};
+
+	if (fd < 0)
+		return ST_NOTFOUND;
+	long failed = syscall(CALL_LANDLOCK + 1, ruleset, 1 /* path beneath */, &rule, 0);
+	int saved = errno;
+	close(fd);
+	errno = saved;
+	return failed ? ST_IO : ST_OK;
+}
+
+/* Reading of one file, wherever its name leads. A file that is replaced is another one: so all of its folder is meant, unless
+ * other things stand there. */
+static enum st allow_reading(int ruleset, const char *name)
+{
+	char path[PATH_MAX];
+	char *slash = realpath(name, path) ? strrchr(path, '/') : NULL;
+
+	if (!slash)
+		return ST_OK; /* there is none */
+	*slash = '\0';
+	if (path[0] == '\0' || !strcmp(path, "/etc") || !strcmp(path, "/etc/ssl") ||
+		!strcmp(path, "/run") || !strcmp(path, "/tmp") || !strcmp(path, "/var"))
+		*slash = '/';
+	return add_rule(ruleset, path, FS_READ_FILE);
+}
+
+/* What the C library reads to find an address, and whom to believe that it is the right one. */
+static enum st allow_outgoing(int ruleset)
+{
+	const char *names[] = {"/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf",
+		"/etc/gai.conf", "/etc/host.conf", tls_trust_path()};
+	enum st st = ST_OK;
+
+	for (size_t i = 0; i < ARRAY_LEN(names) && !st; i++)
+		if (names[i])
+			st = allow_reading(ruleset, names[i]);
+	return st;
+}
+
+/* Allows `access` below path and nothing elsewhere; network and what goes with it as told. A kernel without Landlock is not an
+ * error. */
+static enum st landlock(const char *path, uint64_t access, bool outgoing)
 {
 	int version = seal_landlock_version();
 	struct landlock_ruleset set = {FS_ALL_V1, 0, 0};
@@ -80,7 +127,7 @@ static enum st landlock(const char *path, uint64_t access, bool connect_tcp)
 	if (version >= 3)
 		set.handled_access_fs = FS_ALL_V3;
 	if (version >= 4) {
-		set.handled_access_net = NET_BIND_TCP | (connect_tcp ? 0 : NET_CONNECT_TCP);
+		set.handled_access_net = NET_BIND_TCP | (outgoing ? 0 : NET_CONNECT_TCP);
 		size = 2 * sizeof(uint64_t);
 	}
 	if (version >= 5)
@@ -90,17 +137,13 @@ static enum st landlock(const char *path, uint64_t access, bool connect_tcp)
 		size = sizeof(set);
 	}
 	int ruleset = (int)syscall(CALL_LANDLOCK, &set, size, 0);
-	int fd = open(path, O_PATH | O_CLOEXEC);
-	struct landlock_path rule = {access & set.handled_access_fs, fd};
-	if (ruleset >= 0 && fd >= 0 &&
-		!syscall(CALL_LANDLOCK + 1, ruleset, 1 /* path beneath */, &rule, 0) &&
-		!syscall(CALL_LANDLOCK + 2, ruleset, 0))
+	if (ruleset < 0)
+		return ST_IO;
+	if (!add_rule(ruleset, path, access & set.handled_access_fs) &&
+		!(outgoing && allow_outgoing(ruleset)) && !syscall(CALL_LANDLOCK + 2, ruleset, 0))
 		st = ST_OK;
 	int saved = errno;
-	if (ruleset >= 0)
-		close(ruleset);
-	if (fd >= 0)
-		close(fd);
+	close(ruleset);
 	errno = saved;
 	return st;
 }
@@ -185,16 +228,17 @@ static void allow_with_bits(struct filter *f, long nr, unsigned arg, uint32_t bi
 	emit(f, BPF_RET, 0, 0, RET_ALLOW);
 }
 
-/* Internet stream sockets only. */
+/* Internet sockets only: streams, and datagrams for name servers. */
 static void allow_internet_sockets(struct filter *f)
 {
-	emit(f, BPF_JEQ, 0, 8, SYS_socket);
+	emit(f, BPF_JEQ, 0, 9, SYS_socket);
 	emit(f, BPF_LOAD, 0, 0, AT_ARGS);
 	emit(f, BPF_JEQ, 1, 0, AF_INET);
-	emit(f, BPF_JEQ, 0, 4, AF_INET6);
+	emit(f, BPF_JEQ, 0, 5, AF_INET6);
 	emit(f, BPF_LOAD, 0, 0, AT_ARGS + 8);
 	emit(f, BPF_AND, 0, 0, 0xf); /* the type without SOCK_CLOEXEC and SOCK_NONBLOCK */
-	emit(f, BPF_JEQ, 0, 1, SOCK_STREAM);
+	emit(f, BPF_JEQ, 1, 0, SOCK_STREAM);
+	emit(f, BPF_JEQ, 0, 1, SOCK_DGRAM);
 	emit(f, BPF_RET, 0, 0, RET_ALLOW);
 	emit(f, BPF_RET, 0, 0, RET_ERRNO(EACCES));
 }
@@ -479,6 +523,9 @@ static void allow_worker(struct filter *f, bool upstream)
 	if (upstream) {
 		allow_internet_sockets(f);
 		on_call(f, SYS_connect, RET_ALLOW);
+		/* musl's resolver binds its datagram socket; without listen nobody can come in that way. */
+		on_call(f, SYS_bind, RET_ALLOW);
+		on_call(f, SYS_sendmmsg, RET_ALLOW);
 	}
 }
 

@@ -8,7 +8,8 @@
  * 64 MiB. ST_IO with errno when the kernel refuses. */
 must_check enum st seal_config(void);
 
-/* The worker: files below data_dir only; threads but no processes; outgoing sockets only when `upstream`. */
+/* The worker: files below data_dir only; threads but no processes. With `upstream` connections to others, and reading of what
+ * finding them takes: the resolver's files and the machine's list of authorities. */
 must_check enum st seal_worker(const char *data_dir, bool upstream);
 
 /* Limits alone, for --unsealed: no core dumps, at least `files` descriptors where the system allows. */

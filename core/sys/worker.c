@@ -432,7 +432,7 @@ static enum st give_up(const char *data, const struct identity *id, bool unseale
 		log_line(LOG_WARN, "the worker is not sealed (--unsealed)");
 		return ST_OK;
 	}
-	if (seal_worker(data, false)) {
+	if (seal_worker(data, true)) {
 		snprintf(error, ERROR_SIZE, "cannot seal the worker: %s", strerror(errno));
 		return ST_IO;
 	}

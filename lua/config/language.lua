@@ -206,6 +206,19 @@ local function copy_of(library, without)
 	return out
 end
 
+-- The worker cannot open the file: it gets the text, as `ca`.
+local function read_authorities(state, outgoing, file, line)
+	outgoing.ca_file = resolve(outgoing.ca_file, file)
+	local text, why = read(state, outgoing.ca_file, FILE_MAX)
+	if text and not text:find("-----BEGIN CERTIFICATE-----", 1, true) then
+		why = "holds no certificate in PEM"
+	end
+	if why then
+		language.report(state, file, line, ("outgoing.ca_file: %s: %s"):format(outgoing.ca_file, why))
+	end
+	outgoing.ca = text
+end
+
 local function assign(state, name, value)
 	local file, line = host.where()
 	local rule = settings.schema[name]
@@ -223,14 +236,14 @@ local function assign(state, name, value)
 		-- a wrong one counts as set, so that nothing complains that it is missing
 		state.settings[name] = kept
 		state.set_at[name] = ("%s:%d"):format(file, line)
-		if (name == "data" or name == "tls") and kept then
-			if name == "data" then
-				state.settings.data = resolve(kept, file)
-			else
-				for key, path in pairs(kept) do
-					kept[key] = resolve(path, file)
-				end
+		if name == "data" and kept then
+			state.settings.data = resolve(kept, file)
+		elseif name == "tls" and kept then
+			for key, path in pairs(kept) do
+				kept[key] = resolve(path, file)
 			end
+		elseif name == "outgoing" and kept and kept.ca_file then
+			read_authorities(state, kept, file, line)
 		end
 	end
 end

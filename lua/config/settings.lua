@@ -27,6 +27,31 @@ end
 
 local path = types.text { max = 1000 }
 
+-- A host name, an address or a network that requests of ours may go to although it is private.
+local function allowed(value)
+	local last = type(value) == "string" and #value <= 253 and value:find("^[%w_][%w_.%-]*$") and value:lower():match("[^.]+$")
+	if last and last:find("[^%d]") and not last:find("^0x%x*$") and not value:find("%.$") then
+		return value:lower()
+	end
+	local network = address.network(value)
+	if not network then
+		return nil, ("\"%s\" is neither a host name nor a network like \"10.0.0.0/8\""):format(tostring(value))
+	end
+	return network
+end
+
+local function proxy(value)
+	local url, why = address.url(value)
+	if not url then
+		return nil, why
+	end
+	if url.scheme ~= "http" or not url.host or url.host == "" or url.userinfo or url.query or url.fragment
+		or (url.path ~= "" and url.path ~= "/") then
+		return nil, "must be like \"http://proxy.example.org:3128\""
+	end
+	return ("http://%s:%s"):format(url.host, url.port or "80")
+end
+
 settings.schema = {
 	public_url = public_url,
 	listen = types.list(address.listen, 16),
@@ -40,6 +65,7 @@ settings.schema = {
 	subject_salt = types.text { max = 200, pattern = ("."):rep(16) .. ".*", why = "is shorter than 16 characters" },
 	lab = types.boolean,
 	allow_test_sources = types.boolean,
+	outgoing = types.record { allow = types.list(allowed, 60), ca_file = path, proxy = proxy },
 }
 
 -- Fills in what is absent. report(name, message) for what has no default.
@@ -59,6 +85,7 @@ function settings.complete(given, report)
 	given.connections = given.connections or {}
 	given.connections.total = given.connections.total or 1000
 	given.connections.per_address = given.connections.per_address or 100
+	given.outgoing = given.outgoing or {}
 	given.lab = given.lab or false
 	given.allow_test_sources = given.allow_test_sources or false
 	-- S36: /lab/ shows passwords and runs sign-ins for anyone who reaches it.

@@ -89,7 +89,7 @@ static int set_up(void **state)
 	atomic_store(&begun, 0);
 	atomic_store(&gate_shut, false);
 	op_set_resume(resume);
-	return loop_open() == ST_OK && pool_open(2, 4) == ST_OK ? 0 : -1;
+	return loop_open() == ST_OK && pool_open(LANE_WORK, 2, 4) == ST_OK ? 0 : -1;
 }
 
 static int tear_down(void **state)

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -102,6 +103,39 @@ static int open_stream(void)
 	return result(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
 }
 
+/* Binding is the resolver's; taking connections is nobody's. */
+static int listen_on_stream(void)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	return fd < 0 ? NOT_SEALED : result(listen(fd, 1));
+}
+
+static int read_names(void)
+{
+	return result(open("/etc/hosts", O_RDONLY));
+}
+
+static int write_names(void)
+{
+	return result(open("/etc/hosts", O_WRONLY));
+}
+
+static int list_etc(void)
+{
+	return result(open("/etc", O_RDONLY | O_DIRECTORY));
+}
+
+static int read_private_keys(void)
+{
+	return result(open("/etc/ssl/private", O_RDONLY | O_DIRECTORY));
+}
+
+static int open_raw(void)
+{
+	return result(socket(AF_INET, SOCK_RAW, IPPROTO_ICMP));
+}
+
 static int open_local(void)
 {
 	return result(socket(AF_UNIX, SOCK_STREAM, 0));
@@ -174,6 +208,21 @@ static void worker_has_only_its_folder(void **state)
 	assert_int_equal(in_child(as_worker, folder_inside), EPERM);
 }
 
+static void worker_that_asks_others_reads_what_finds_them(void **state)
+{
+	(void)state;
+	assert_int_equal(in_child(as_upstream_worker, read_names), FINE);
+	assert_int_equal(in_child(as_upstream_worker, write_inside), FINE);
+	if (seal_landlock_version() == 0)
+		return;
+	assert_int_equal(in_child(as_worker, read_names), EACCES);
+	assert_int_equal(in_child(as_upstream_worker, write_names), EACCES);
+	assert_int_equal(in_child(as_upstream_worker, read_outside), EACCES);
+	assert_int_equal(in_child(as_upstream_worker, write_outside), EACCES);
+	assert_int_equal(in_child(as_upstream_worker, list_etc), EACCES);
+	assert_int_not_equal(in_child(as_upstream_worker, read_private_keys), FINE);
+}
+
 static void worker_starts_nothing(void **state)
 {
 	(void)state;
@@ -192,9 +241,11 @@ static void worker_opens_no_sockets(void **state)
 	assert_int_equal(in_child(as_worker, open_local), EPERM);
 	assert_int_equal(in_child(as_worker, open_packet), EPERM);
 	assert_int_equal(in_child(as_upstream_worker, open_stream), FINE);
-	assert_int_equal(in_child(as_upstream_worker, open_datagram), EACCES);
+	assert_int_equal(in_child(as_upstream_worker, open_datagram), FINE);
+	assert_int_equal(in_child(as_upstream_worker, listen_on_stream), EPERM);
 	assert_int_equal(in_child(as_upstream_worker, open_local), EACCES);
 	assert_int_equal(in_child(as_upstream_worker, open_packet), EACCES);
+	assert_int_equal(in_child(as_upstream_worker, open_raw), EACCES);
 }
 
 static void worker_makes_no_code(void **state)
@@ -247,6 +298,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(worker_has_only_its_folder),
+		cmocka_unit_test(worker_that_asks_others_reads_what_finds_them),
 		cmocka_unit_test(worker_starts_nothing),
 		cmocka_unit_test(worker_opens_no_sockets),
 		cmocka_unit_test(worker_makes_no_code),
