@@ -192,8 +192,7 @@ static int l_request(lua_State *L)
 
 int bind_outgoing(lua_State *L)
 {
-	static const luaL_Reg functions[] = {{"request", l_request}, {"resolve", l_resolve},
-		{"name_of", l_name_of}, {NULL, NULL}};
+	static const luaL_Reg functions[] = {{"request", l_request}, {NULL, NULL}};
 
 	luaL_newlib(L, functions);
 	return 1;
