@@ -24,6 +24,9 @@ user "carol" { name = "Carol Danvers", email = "carol@example.org", password = "
 scope_mapping "groups" { scope = "groups", description = "The groups you are in", script = "mappings/groups.lua" }
 scope_mapping "contact" { scope = "contact", description = "How to reach you", script = "mappings/contact.lua" }
 
+-- Who may use an application: try it with `tidelock try policy payroll --user bob --app payroll`.
+policy "payroll" { script = "policies/payroll.lua" }
+
 -- A web application with a server of its own.
 application "notes" {
 	name          = "Notes",
@@ -41,12 +44,13 @@ application "phone" {
 	scopes        = { "openid", "profile", "email", "groups", "offline_access" },
 }
 
--- One that asks every time.
+-- One that asks every time, and is not for everybody: sign in as bob.
 application "payroll" {
 	name          = "Payroll",
 	client_secret = "payroll-secret-for-the-lab",
 	redirect_uris = { "http://localhost:9081/callback" },
 	scopes        = { "openid", "profile", "email", "groups" },
 	consent       = "always",
+	policies      = { "payroll" },
 	signing_alg   = "ES256",
 }

@@ -39,12 +39,17 @@ user "alice" {
 --   tidelock try scope groups --user alice --app grafana
 -- scope_mapping "groups" { scope = "groups", description = "Your groups", script = "mappings/groups.lua" }
 
+-- A script of your own decides who may use an application, and with which scopes (etc/policies/ has more). What it may ask of the
+-- world is said here: may = { http = { "hr.example.org" }, users = true, tokens_for = { "grafana" }, sign = true, dns = true }.
+-- policy "staff" { script = "policies/staff.lua" }
+
 -- Paths belong to the file that names them. file() drops one final newline; env "NAME" reads the environment.
 -- application "grafana" {
 -- 	name          = "Grafana",
 -- 	client_secret = file "secrets/grafana",
 -- 	redirect_uris = { "https://grafana.example.org/login/generic_oauth" },
 -- 	scopes        = { "openid", "profile", "email", "groups" },
+-- 	policies      = { "staff" },
 -- }
 
 -- A program without a secret: PKCE is required.

@@ -37,7 +37,7 @@ void command_usage(FILE *to)
 	      "  app     add|set|delete|list|show|secret NAME …\n"
 	      "  token   create|list|revoke       API keys, app passwords, personal tokens\n"
 	      "  key     list|rotate|retire       signing keys\n"
-	      "  try     scope NAME --user U [--app A]\n"
+	      "  try     scope|policy NAME --user U [--app A]\n"
 	      "                                   run one script; print result, cost and log\n"
 	      "  events  [--follow] [--user U]    the audit log\n"
 	      "  version                          this program and the libraries inside\n"
@@ -119,13 +119,13 @@ static bool has_option(const struct arguments *a, const char *prefix)
 
 /* ---- passwords ---------------------------------------------------------------------------------------------------- */
 
-static enum st read_input(struct buf *in)
+static enum st read_input(int fd, struct buf *in)
 {
 	ssize_t n;
 
 	in->max = INPUT_MAX;
 	while (buf_reserve(in, 1024)) {
-		n = read(STDIN_FILENO, in->p + in->n, 1024);
+		n = read(fd, in->p + in->n, 1024);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
@@ -182,16 +182,35 @@ static enum st prompt_twice(struct buf *out)
 	return st;
 }
 
-/* What goes in as `stdin`: all of standard input when asked, or a password typed twice. */
+static enum st read_file(const char *path, struct buf *in)
+{
+	int fd = strcmp(path, "-") ? open(path, O_RDONLY | O_CLOEXEC) : dup(STDIN_FILENO);
+	enum st st = fd < 0 ? ST_IO : read_input(fd, in);
+
+	if (st)
+		fprintf(stderr, "tidelock: %s: %s\n", path,
+			st == ST_IO ? strerror(errno) : "too large");
+	if (fd >= 0)
+		close(fd);
+	return st;
+}
+
+/* What goes in as `stdin`: the file of --claims, all of standard input when asked, or a password typed twice. */
 static enum st gather_input(struct arguments *a, struct buf *in, bool *given)
 {
 	bool wants_password = a->n >= 3 && !strcmp(a->word[0], "user") &&
 		(!strcmp(a->word[1], "add") || !strcmp(a->word[1], "password"));
 	enum st st = ST_OK;
 
+	for (unsigned i = 0; i + 1 < a->n; i++) {
+		if (strcmp(a->word[i], "--claims") == 0) {
+			*given = true;
+			return read_file(a->word[i + 1], in);
+		}
+	}
 	*given = has_option(a, "--password-stdin");
 	if (*given)
-		return read_input(in);
+		return read_input(STDIN_FILENO, in);
 	if (!wants_password || has_option(a, "--password") || has_option(a, "--no-password") ||
 		!isatty(STDIN_FILENO))
 		return ST_OK;

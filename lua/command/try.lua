@@ -2,13 +2,19 @@
 local args = require "command/args"
 local clients = require "auth/clients"
 local mapping = require "mapping/scopes"
+local policies = require "mapping/policies"
 local print_ = require "command/print"
 local refuse = require "command/refuse"
+local scope = require "kit/scope"
 local users = require "store/users"
 
-local try = { usage = "try scope NAME --user U [--app A]", verbs = {} }
+local try = { usage = "try scope|policy NAME --user U [--app A]", verbs = {} }
 
-local SCOPE = { usage = try.usage, positional = { "NAME" }, options = { user = "value", app = "value" } }
+local SCOPE = { usage = "try scope NAME --user U [--app A]", positional = { "NAME" }, options = { user = "value", app = "value" } }
+local POLICY = {
+	usage = "try policy NAME --user U [--app A] [--scope S]… [--grant G] [--claims FILE]", positional = { "NAME" },
+	options = { user = "value", app = "value", scope = "list", grant = "value", claims = "value" },
+}
 
 local function log_lines(list)
 	local lines = {}
@@ -43,23 +49,43 @@ end
 
 local function application_named(name)
 	if not name then
-		return { id = "", slug = "none", name = "none", client_id = "none", scopes = {}, script_claims = {} }
+		return { id = "", slug = "none", name = "none", client_id = "none", scopes = {}, script_claims = {}, policies = {} }
 	end
 	return clients.by_slug(name) or refuse('there is no application "%s"', name)
+end
+
+local function person_named(options, spec)
+	if not options.user then
+		args.wrong(spec, "--user is missing")
+	end
+	return users.by_name(options.user) or refuse('there is no user "%s"', options.user)
+end
+
+-- What a sign-in at this moment would say of the person and of the request.
+local function asked_by(user, application)
+	return {
+		user = users.view(user), person = user, application = application,
+		login = { at = time.now(), method = "password", amr = { "pwd" } },
+		session = { auth_time = time.now(), amr = { "pwd" } }, request = { client_ip = "127.0.0.1", path = "/" },
+	}
+end
+
+local function with_costs(lines, made)
+	lines[#lines + 1] = ("instructions  %s"):format(made.instructions or 0)
+	lines[#lines + 1] = ("memory        %s bytes"):format(made.memory or 0)
+	lines[#lines + 1] = ("time          %.2f ms"):format(made.ms or 0)
+	for _, line in ipairs(log_lines(made.log)) do
+		lines[#lines + 1] = "log           " .. line
+	end
+	return table.concat(lines, "\n") .. "\n"
 end
 
 -- The script is tried as its file stands now, before it goes live.
 function try.verbs.scope(argv, first, body)
 	local options = args.parse(argv, first, SCOPE)
-	if not options.user then
-		args.wrong(SCOPE, "--user is missing")
-	end
-	local user = users.by_name(options.user) or refuse('there is no user "%s"', options.user)
-	local application = application_named(options.app)
-	local made, failure = mapping.try(options.NAME, {
-		user = users.view(user), application = application, token = { scopes = {}, grant_type = "authorization_code" },
-		session = { auth_time = time.now(), amr = { "pwd" } }, request = { client_ip = "127.0.0.1", path = "/" },
-	}, (body.config or {}).scope_mappings)
+	local asked = asked_by(person_named(options, SCOPE), application_named(options.app))
+	asked.token = { scopes = {}, grant_type = "authorization_code" }
+	local made, failure = mapping.try(options.NAME, asked, (body.config or {}).scope_mappings)
 	if not made then
 		return failure and failed(options, failure) or refuse('there is no scope mapping "%s"', options.NAME)
 	end
@@ -71,13 +97,50 @@ function try.verbs.scope(argv, first, body)
 		lines[#lines + 1] = "dropped       " .. tostring(type(drop) == "table" and drop.claim or drop)
 	end
 	lines[#lines + 1] = ("script        %s (scope %s)"):format(made.script, made.scope)
-	lines[#lines + 1] = ("instructions  %s"):format(made.instructions or 0)
-	lines[#lines + 1] = ("memory        %s bytes"):format(made.memory or 0)
-	lines[#lines + 1] = ("time          %.2f ms"):format(made.ms or 0)
-	for _, line in ipairs(log_lines(made.log)) do
-		lines[#lines + 1] = "log           " .. line
+	return { out = with_costs(lines, made) }
+end
+
+-- The scopes that a request asks for when it names none (S20), or those of --scope.
+local function scopes_of(options, application)
+	if options.scope then
+		return scope.parse(table.concat(options.scope, " ")) or refuse("a scope has characters that scopes cannot have")
 	end
-	return { out = table.concat(lines, "\n") .. "\n" }
+	return application.scopes
+end
+
+local function claims_of(body)
+	local claims = json.decode(body.stdin or "")
+	return type(claims) == "table" and claims or refuse("the claims are no JSON object")
+end
+
+-- A policy that refuses makes the status 1, as rules that refuse do.
+function try.verbs.policy(argv, first, body)
+	local options = args.parse(argv, first, POLICY)
+	local application = application_named(options.app)
+	local asked = asked_by(person_named(options, POLICY), application)
+	asked.scopes, asked.grant_type = scopes_of(options, application), options.grant or "authorization_code"
+	asked.context = { oauth_jwt = options.claims and claims_of(body) or nil }
+	local made, failure = policies.try(options.NAME, asked, (body.config or {}).policies)
+	if not made then
+		return failure and failed(options, failure) or refuse('there is no policy "%s"', options.NAME)
+	end
+	local status = made.allowed and 0 or 1
+	if options.json then
+		made.scopes, made.stripped = json.array(made.scopes), json.array(made.stripped)
+		return { status = status, out = print_.json(json.object(made)) }
+	end
+	local lines = { "result        " .. (made.allowed and "allowed" or "refused") }
+	for line in (made.message or ""):gmatch("[^\n]+") do
+		lines[#lines + 1] = "message       " .. print_.plain(line)
+	end
+	if made.allowed then
+		lines[#lines + 1] = "scopes        " .. scope.join(made.scopes)
+	end
+	if #made.stripped > 0 then
+		lines[#lines + 1] = "stripped      " .. scope.join(made.stripped)
+	end
+	lines[#lines + 1] = "script        " .. made.script
+	return { status = status, out = with_costs(lines, made) }
 end
 
 return try

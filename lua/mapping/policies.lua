@@ -173,10 +173,10 @@ function policies.try(name, asked, list)
 	if not entry then return nil end
 	local made = run(entry, given_of(asked), asked, true)
 	if made.failure then return nil, made.failure end
-	local left, stripped, answer = keep(asked.scopes, made.scopes), {}, made.answer
+	local left, stripped, answer = made.allowed and keep(asked.scopes, made.scopes) or {}, {}, made.answer
 	local stays = {}
 	for _, scope in ipairs(left) do stays[scope] = true end
-	for _, scope in ipairs(asked.scopes) do
+	for _, scope in ipairs(made.allowed and asked.scopes or {}) do
 		if not stays[scope] then stripped[#stripped + 1] = scope end
 	end
 	return {

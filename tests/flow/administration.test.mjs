@@ -131,6 +131,40 @@ scope_mapping "broken" { scope = "broken", script = "broken.lua" }`;
 	assert.match(broken.out + broken.err, /part = nil/);
 });
 
+test('try_policy_shows_the_decision_what_it_strips_its_cost_its_log_or_the_line_that_failed', async () => {
+	const objects = `policy "decides" { script = "decides.lua" }
+policy "broken" { script = "broken.lua" }
+policy "jwt" { script = "jwt.lua" }
+policy "nosy" { script = "nosy.lua" }`;
+	const files = {
+		'decides.lua': `log.info("asked for " .. user.username)
+if user.username ~= "alice" then return false, "Only alice.\\nNobody else." end
+local left = {}
+for _, scope in ipairs(context.oauth_scopes) do if scope ~= "email" then left[#left + 1] = scope end end
+return { scopes = left }`,
+		'broken.lua': 'local part = user.attributes.badge\nreturn part.colour == "red"', 'jwt.lua': 'return context.oauth_jwt.role == "builder" and context.oauth_grant_type == "client_credentials"',
+		'nosy.lua': 'return ak_user_by { username = "bob" } ~= nil', 'claims.json': '{"role":"builder"}', 'wrong.json': '["role"',
+	};
+	const broker = await Broker.start({ objects, files });
+	const fine = await broker.command('try', 'policy', 'decides', '--user', 'alice', '--app', 'web');
+	assert.equal(fine.status, 0, fine.err);
+	for (const word of [/result +allowed/, /scopes +openid profile groups offline_access$/m, /stripped +email$/m, /instructions\s+[1-9]/, /memory\s+\d/, /ms/, /asked for alice/]) assert.match(fine.out, word);
+	const named = await broker.json('try', 'policy', 'decides', '--user', 'alice', '--app', 'web', '--scope', 'openid', '--scope', 'email');
+	assert.deepEqual([named.allowed, named.scopes, named.stripped], [true, ['openid'], ['email']]);
+	const refused = await broker.command('try', 'policy', 'decides', '--user', 'bob', '--app', 'web');
+	assert.equal(refused.status, 1);
+	assert.match(refused.out, /result +refused\nmessage +Only alice\.\nmessage +Nobody else\./);
+	const broken = await broker.command('try', 'policy', 'broken', '--user', 'alice');
+	assert.equal(broken.status, 1);
+	assert.match(broken.err, /broken\.lua:2[\s\S]*it saw part = nil[\s\S]*alice/);
+	const claims = (file) => broker.command('try', 'policy', 'jwt', '--user', 'alice', '--grant', 'client_credentials', '--claims', `${broker.dir}/${file}`);
+	assert.equal((await claims('claims.json')).status, 0);
+	assert.match((await claims('wrong.json')).err, /no JSON object/);
+	assert.match((await claims('missing.json')).err, /missing\.json: No such file/);
+	assert.match((await broker.command('try', 'policy', 'nosy', '--user', 'alice')).err, /nosy\.lua:1: .*does not say may = \{ users = true \}/);
+	assert.match((await broker.command('try', 'policy', 'nobody', '--user', 'alice')).err, /there is no policy "nobody"/);
+});
+
 test('S31_the_events_of_a_deleted_person_name_nobody', async () => {
 	const objects = `scope_mapping "telling" { scope = "telling", script = "telling.lua" }
 application "telling" { client_id = "telling", client_secret = "telling-secret", redirect_uris = { "https://web.example.org/callback" }, scopes = { "openid", "telling" }, consent = "implicit" }`;
@@ -230,7 +264,7 @@ test('help_names_what_there_is_and_nothing_else', async () => {
 	const broker = await Broker.start();
 	const { out } = await broker.command('help');
 	const listed = [...out.matchAll(/^  ([a-z]+) +((?:[a-z-]+\|)+[a-z-]+|scope) /gm)];
-	assert.deepEqual(listed.map((match) => match[1]), ['user', 'group', 'app', 'key', 'try']);
+	assert.deepEqual(listed.map((match) => match[1]), ['user', 'group', 'app', 'token', 'key', 'try']);
 	for (const [, command, words] of listed) {
 		for (const word of words.split('|')) {
 			const answer = await broker.command(command, word, '--no-such-option');
