@@ -59,7 +59,8 @@ local function remember(key, row, before)
 end
 
 local function entry_of(kind, value, read)
-	if type(value) ~= "string" or value == "" or #value > 200 then
+	-- Nothing is called by other bytes, and the database takes none that are no text.
+	if type(value) ~= "string" or value == "" or #value > 200 or value:find("[^\x21-\x7e]") then
 		return nil
 	end
 	local key = kind .. value

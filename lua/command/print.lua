@@ -18,7 +18,10 @@ local function plain(value)
 		end
 		return table.concat(parts, " ")
 	end
-	return (tostring(value):gsub("[%z\1-\31\127]", "?"))
+	local text = tostring(value):gsub("[%z\1-\31\127]", "?")
+	-- Beyond ASCII: C1 controls, and what turns the direction of a line or breaks it.
+	text = text:gsub("\xc2[\x80-\x9f]", "?"):gsub("\xe2\x80[\x8e\x8f\xa8-\xae]", "?"):gsub("\xe2\x81[\xa6-\xa9]", "?")
+	return text
 end
 print_.plain = plain
 
