@@ -3,7 +3,7 @@ local args = require "command/args"
 local client_keys = require "auth/client_keys"
 local clients = require "auth/clients"
 local applications = require "config/applications"
-local conf = require "kit/conf"
+local discovery = require "oidc/discovery"
 local events = require "auth/events"
 local keys = require "auth/keys"
 local print_ = require "command/print"
@@ -18,7 +18,7 @@ local app = { usage = "app add|set|delete|list|show|secret NAME …", verbs = {}
 
 -- An option's word, the setting it is and how it is given: every setting of the configuration but the secret, a list's word
 -- once for each item. An empty text takes a setting back to its default.
-local SETTING, FORM, OPTIONS, CHANGES = {}, {}, {}, {}
+local SETTING, FORM, OPTIONS = {}, {}, {}
 
 local function offer(word, name, form)
 	SETTING[word], FORM[word] = name, form
@@ -37,11 +37,10 @@ offer("grant", "grant_types", "list")
 offer("redirect-regex", "redirect_uris", "list")
 offer("post-logout-redirect-regex", "post_logout_redirect_uris", "list")
 
-for word in pairs(OPTIONS) do
-	CHANGES[#CHANGES + 1] = "--" .. word
-end
-table.sort(CHANGES)
-CHANGES = "[--SETTING VALUE]…\nsettings: " .. table.concat(CHANGES, " ")
+local WORDS = {}
+for word in pairs(OPTIONS) do WORDS[#WORDS + 1] = word end
+table.sort(WORDS)
+local CHANGES = "[--SETTING VALUE]…\nsettings: --" .. table.concat(WORDS, " --")
 
 local function find(name)
 	return store.by_slug(name) or refuse('there is no application "%s"', name)
@@ -75,8 +74,8 @@ end
 -- The settings with what the options say; lists are given whole.
 local function with_options(settings, options)
 	local lists = {}
-	for word, name in pairs(SETTING) do
-		local given = options[word]
+	for _, word in ipairs(WORDS) do
+		local name, given = SETTING[word], options[word]
 		if type(given) == "table" then
 			local items = items_of(word, given)
 			lists[name] = lists[name] or {}
@@ -123,14 +122,9 @@ local function completed(settings)
 	return full, client_id
 end
 
--- Those of the endpoints that there are.
-local function urls_of(application)
-	local own = conf.link("/application/o/" .. application.slug .. "/")
-	local shared = conf.link("/application/o/")
-	return {
-		issuer = clients.issuer(application), discovery = own .. ".well-known/openid-configuration", jwks = own .. "jwks/",
-		authorization = shared .. "authorize/", token = shared .. "token/", userinfo = shared .. "userinfo/",
-	}
+-- As its metadata has them: { { name, URL }, … }.
+local function addresses(slug, data)
+	return discovery.addresses(setmetatable({ slug = slug }, { __index = data }))
 end
 
 local function record(row)
@@ -140,7 +134,8 @@ local function record(row)
 	end
 	out.slug, out.client_id, out.active, out.declared = row.slug, row.client_id, row.active, row.declared == 1
 	out.secrets = #row.secrets
-	out.urls = urls_of(setmetatable({ slug = row.slug }, { __index = row.data }))
+	out.urls = {}
+	for _, address in ipairs(addresses(row.slug, row.data)) do out.urls[address[1]] = address[2] end
 	return out
 end
 
@@ -176,7 +171,7 @@ function app.verbs.add(argv, first)
 	clients.changed()
 	local text = ('application "%s" made\nclient_id      %s\n'):format(name, client_id)
 		.. (secret and ("client_secret  %s   (shown only now)\n"):format(secret) or "")
-		.. ("issuer         %s"):format(urls_of(setmetatable({ slug = name }, { __index = settings })).issuer)
+		.. ("issuer         %s"):format(addresses(name, settings)[1][2])
 	local one = record(find(name))
 	one.client_secret = secret
 	return warned(print_.done(options, text, one), settings)
@@ -227,7 +222,6 @@ function app.verbs.list(argv, first)
 end
 
 local FIRST = { "slug", "name", "client_id", "client_type", "active", "declared", "secrets" }
-local URLS = { "issuer", "discovery", "authorization", "token", "userinfo", "jwks" }
 
 -- What it is, then every setting by name.
 local function fields_of(one)
@@ -244,12 +238,14 @@ end
 
 function app.verbs.show(argv, first)
 	local options = args.parse(argv, first, { usage = "app show NAME", positional = { "NAME" } })
-	local one = record(find(options.NAME))
+	local row = find(options.NAME)
+	local one, names = record(row), {}
 	if options.json then
 		one.jwks = json.decode(keys.jwks())
 		return { out = print_.json(json.object(one)) }
 	end
-	return { out = print_.record(one, fields_of(one)) .. "\n" .. print_.record(one.urls, URLS) .. "\n" .. keys.jwks() .. "\n" }
+	for index, address in ipairs(addresses(row.slug, row.data)) do names[index] = address[1] end
+	return { out = print_.record(one, fields_of(one)) .. "\n" .. print_.record(one.urls, names) .. "\n" .. keys.jwks() .. "\n" }
 end
 
 -- Rotation: the new secret is good at once, the old one until --retire.

@@ -17,7 +17,7 @@ test('every_setting_of_an_application_can_be_given_by_command_and_taken_back', a
 	assert.match(made.err, /warning: a regular expression in redirect_uris/);
 	assert.match(made.err, /warning: .*authentik/);
 	const shown = await broker.json('app', 'show', 'wiki');
-	assert.deepEqual(shown.redirect_uris, ['https://wiki.example.org/cb', { regex: 'https://wiki\\.example\\.org/cb/[0-9]+' }]);
+	assert.deepEqual(shown.redirect_uris, [{ regex: 'https://wiki\\.example\\.org/cb/[0-9]+' }, 'https://wiki.example.org/cb']);
 	assert.deepEqual(shown.response_types, ['code', 'id_token']);
 	assert.deepEqual(shown.audiences, ['https://api.example.org']);
 	assert.equal(shown.access_token, 'opaque');
@@ -26,6 +26,7 @@ test('every_setting_of_an_application_can_be_given_by_command_and_taken_back', a
 	assert.equal(shown.include_claims_in_id_token, false);
 	assert.equal(shown.authentik_errors, true);
 	assert.equal(shown.urls.issuer, `${broker.url}/application/o/wiki`);
+	assert.equal(shown.urls.introspection_endpoint, `${broker.url}/application/o/introspect/`);
 	assert.ok(shown.jwks.keys.length >= 2);
 
 	const changed = await broker.command('app', 'set', 'wiki', '--audience', '', '--access-token-lifetime', '', '--issuer-slash', 'true', '--redirect-uri', 'https://wiki.example.org/cb');
