@@ -54,3 +54,30 @@ application "payroll" {
 	policies      = { "payroll" },
 	signing_alg   = "ES256",
 }
+
+-- A screen without a keyboard: it shows a code that is typed in at /device.
+application "television" {
+	name        = "Television",
+	client_type = "public",
+	grant_types = { "urn:ietf:params:oauth:grant-type:device_code", "refresh_token" },
+	scopes      = { "openid", "profile", "offline_access" },
+}
+
+-- A program that signs in for itself.
+application "nightly" {
+	name          = "Nightly backup",
+	client_secret = "nightly-secret-for-the-lab",
+	grant_types   = { "client_credentials" },
+	scopes        = { "openid", "profile" },
+	access_token  = "opaque",
+}
+
+-- A console in the cloud that takes the ID token from the browser, without a code (response_mode=form_post).
+application "cloud" {
+	name            = "Cloud console",
+	client_type     = "public",
+	redirect_uris   = { "https://localhost:9445/oidc" },
+	response_types  = { "id_token" },
+	scopes          = { "openid", "profile", "email" },
+	id_token_claims = { "groups" },
+}

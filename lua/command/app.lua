@@ -123,8 +123,8 @@ local function completed(settings)
 end
 
 -- As its metadata has them: { { name, URL }, … }.
-local function addresses(slug, data)
-	return discovery.addresses(setmetatable({ slug = slug }, { __index = data }))
+local function addresses(name, data)
+	return discovery.addresses(setmetatable({ slug = name }, { __index = data }))
 end
 
 local function record(row)

@@ -40,8 +40,26 @@ local function callback_url()
 	return conf.link("/lab/callback")
 end
 
+-- The laboratory signs in with a code.
 local function runnable(application)
-	return application.client_type == "public" or secrets[application.client_id] ~= nil
+	return scope.has(application.grant_types, "authorization_code") and scope.has(application.response_types, "code")
+		and (application.client_type == "public" or secrets[application.client_id] ~= nil)
+end
+
+local function curl(application, path, form)
+	local secret = secrets[application.client_id]
+	local who = secret and ("-u %s:%s"):format(application.client_id, secret) or "-d client_id=" .. application.client_id
+	return ("curl --cacert lab-ca.pem %s %s %s"):format(who, form, conf.link("/application/o/" .. path .. "/"))
+end
+
+-- What to type for the applications that no person signs in to from here.
+local function hint(application)
+	if scope.has(application.grant_types, "urn:ietf:params:oauth:grant-type:device_code") then
+		return curl(application, "device", "-d scope=openid")
+	elseif scope.has(application.grant_types, "client_credentials") then
+		return curl(application, "token", "-d grant_type=client_credentials -d scope=profile")
+	end
+	return "its answer goes to " .. tostring((application.redirect_uris or {})[1] or "nobody")
 end
 
 function lab.home(req)
@@ -50,6 +68,7 @@ function lab.home(req)
 		list[index] = {
 			name = application.name, slug = application.slug, client_id = application.client_id,
 			client_type = application.client_type, scopes = scope.join(application.scopes), runnable = runnable(application),
+			hint = not runnable(application) and hint(application),
 		}
 	end
 	return pages.lab{ applications = list, users = users_text, request_id = req.id }

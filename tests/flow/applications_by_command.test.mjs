@@ -2,7 +2,9 @@
 // dangerous about it is said.
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
-import { Broker } from '../harness/broker.mjs';
+import { readdirSync } from 'node:fs';
+import path from 'node:path';
+import { Broker, root } from '../harness/broker.mjs';
 
 test('every_setting_of_an_application_can_be_given_by_command_and_taken_back', async () => {
 	const broker = await Broker.start();
@@ -68,4 +70,15 @@ application "loose" {
 	}
 	const spoken = await broker.command('check');
 	assert.match(spoken.out, /^warning: .*tidelock\.lua:\d+: /m);
+});
+
+test('every_configuration_that_comes_along_is_valid', async () => {
+	const broker = await Broker.start();
+	const folder = path.join(root, 'etc');
+	const files = ['lab.lua', 'tidelock.lua', ...readdirSync(path.join(folder, 'examples')).filter((name) => name.endsWith('.lua')).map((name) => `examples/${name}`)];
+	assert.ok(files.length > 2);
+	for (const name of files) {
+		const answer = await broker.command('check', '-c', path.join(folder, name), '--json');
+		assert.equal(answer.status, 0, `${name}: ${answer.err}${answer.out}`);
+	}
 });
