@@ -84,8 +84,9 @@ local function opened(text, application, shared)
 		end
 	else
 		parsed, why = jws.parse(text)
-		if parsed and not client_keys.signed(application, parsed, assertions.ALGORITHMS) then
-			return nil, "no key of the client made the signature."
+		local right, reason = parsed and client_keys.signed(application, parsed, assertions.ALGORITHMS)
+		if parsed and not right then
+			return nil, reason
 		end
 	end
 	if not parsed then

@@ -1,37 +1,18 @@
 -- auth/client_keys.lua: the public keys that an application signs with: its `jwks`, or what its `jwks_uri` answers. What a
 -- token's header says of keys (jwk, jku, x5u) is never looked at; its kid only picks among these (RFC 8725 3.10).
+local remote_keys = require "auth/remote_keys"
+
 local client_keys = {}
 
-local MOST_KEYS = 50
 -- Keys without a kid, or of the same: so many are tried.
 local MOST_TRIED = 4
-
--- The keys of a set (RFC 7517 5) as { kid, handle }; those of kinds that we do not know are left out. nil and what is wrong.
-local function imported(set)
-	local list = type(set) == "table" and set.keys
-	if type(list) ~= "table" or #list > MOST_KEYS then
-		return nil, list and ("has more than %d keys"):format(MOST_KEYS) or "is not a key set: { \"keys\": [ … ] }"
-	end
-	local out, why = {}, "it is empty"
-	for _, jwk in ipairs(list) do
-		if type(jwk) == "table" then
-			local handle, reason = key.import_jwk(jwk)
-			out[#out + 1] = handle and { kid = jwk.kid, handle = handle } or nil
-			why = reason or why
-		end
-	end
-	if #out == 0 then
-		return nil, "has no key that can be used: " .. why
-	end
-	return out
-end
 
 -- A jwks setting is a table or JSON text.
 local function read(jwks)
 	if type(jwks) == "string" then
 		jwks = json.decode(jwks)
 	end
-	return imported(jwks)
+	return remote_keys.import(jwks)
 end
 
 -- May it be configured? true, or nil and what is wrong with it.
@@ -77,12 +58,36 @@ local function signed_by(list, parsed, algorithms)
 	return false
 end
 
--- Is the signature of a parsed token (jws.parse) by a key of the application? Waits.
-function client_keys.signed(application, parsed, algorithms)
-	if application.jwks then
-		return signed_by(configured(application), parsed, algorithms)
+local function names(list, kid)
+	for _, each in ipairs(list) do
+		if each.kid == kid then
+			return true
+		end
 	end
 	return false
+end
+
+local function signed_remotely(address, parsed, algorithms)
+	local list, why = remote_keys.get(address)
+	local kid = parsed.header.kid
+	-- The client may have changed its keys since (OpenID Connect Core 10.1.1).
+	if list and kid ~= nil and not names(list, kid) then
+		list, why = remote_keys.again(address)
+	end
+	if not list then
+		return false, "the key set at its jwks_uri " .. why .. "."
+	end
+	return signed_by(list, parsed, algorithms), "no key of the client made the signature."
+end
+
+-- Is the signature of a parsed token (jws.parse) by a key of the application? true, or false and why. Waits.
+function client_keys.signed(application, parsed, algorithms)
+	if application.jwks then
+		return signed_by(configured(application), parsed, algorithms), "no key of the client made the signature."
+	elseif application.jwks_uri then
+		return signed_remotely(application.jwks_uri, parsed, algorithms)
+	end
+	return false, "the client has no keys."
 end
 
 return client_keys
