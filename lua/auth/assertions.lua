@@ -84,9 +84,11 @@ local function opened(text, application, shared)
 		end
 	else
 		parsed, why = jws.parse(text)
-		local right, reason = parsed and client_keys.signed(application, parsed, assertions.ALGORITHMS)
-		if parsed and not right then
-			return nil, reason
+		if parsed then
+			local right, reason, cause = client_keys.signed(application, parsed, assertions.ALGORITHMS)
+			if not right then
+				return nil, reason, cause
+			end
 		end
 	end
 	if not parsed then
@@ -100,12 +102,12 @@ local function opened(text, application, shared)
 end
 
 -- Does the assertion prove the application? audiences: set of what its aud may be; shared: function → the live secrets as text.
--- True, and it can never be used again; or false and why. Waits.
+-- True, and it can never be used again; or false, why, and what only the owner is to know. Waits.
 function assertions.prove(text, application, audiences, shared)
-	local parsed, why = opened(text, application, shared)
+	local parsed, why, cause = opened(text, application, shared)
 	local claims = parsed and json.decode(parsed.payload)
 	if type(claims) ~= "table" then
-		return false, why or "its payload is not an object."
+		return false, why or "its payload is not an object.", cause
 	end
 	local ok
 	ok, why = acceptable(claims, application.client_id, audiences)

@@ -75,12 +75,13 @@ local function signed_remotely(address, parsed, algorithms)
 		list, why = remote_keys.again(address)
 	end
 	if not list then
-		return false, "the key set at its jwks_uri " .. why .. "."
+		return false, "the keys of the client cannot be had.", "the key set at jwks_uri " .. why
 	end
 	return signed_by(list, parsed, algorithms), "no key of the client made the signature."
 end
 
--- Is the signature of a parsed token (jws.parse) by a key of the application? true, or false and why. Waits.
+-- Is the signature of a parsed token (jws.parse) by a key of the application? true, or false, why, and
+-- what only the owner is to know. Waits.
 function client_keys.signed(application, parsed, algorithms)
 	if application.jwks then
 		return signed_by(configured(application), parsed, algorithms), "no key of the client made the signature."

@@ -187,12 +187,13 @@ local function credentials(req, form)
 		client_secret = form.client_secret }
 end
 
--- Of a client that is unknown there is nothing to guess.
-function clients.failed(req, application, given, why)
+-- Raises. Of a client that is unknown there is nothing to guess; `cause` is for the owner's event alone.
+function clients.failed(req, application, given, why, cause)
 	if application then
 		guesses.count(given.client_id, req)
 	end
-	events.add { kind = "client_failed", application = application, req = req, reason = why, merge = true }
+	local reason = cause and ("%s %s"):format(why, cause) or why
+	events.add { kind = "client_failed", application = application, req = req, reason = reason, merge = true }
 	refuse(why, given.method == "client_secret_basic")
 end
 
@@ -251,22 +252,22 @@ local function proven(application, given)
 		return secret_matches(entry, given.client_secret) or spaced, "the secret is wrong."
 	end
 	local audiences = { [clients.issuer(application)] = true, [conf.link("/application/o/token/")] = true }
-	local ok, why = assertions.prove(given.assertion, application, audiences, function()
+	local ok, why, cause = assertions.prove(given.assertion, application, audiences, function()
 		return store.readable_secrets(entry.row)
 	end)
-	return ok, "the assertion is not accepted: " .. (why or "")
+	return ok, "the assertion is not accepted: " .. (why or ""), cause
 end
 
 -- Raises unless what was given proves the application that clients.named found. Waits.
 function clients.prove(req, application, given)
 	local right = allowed(application, given.method)
-	local ok, why = proven(application, right and given or { method = "client_secret_post", client_id = given.client_id,
+	local ok, why, cause = proven(application, right and given or { method = "client_secret_post", client_id = given.client_id,
 		client_secret = given.client_secret or "" })
 	if not right then
 		why = "this client uses another method."
 	end
 	if not (right and ok) then
-		clients.failed(req, application, given, why)
+		clients.failed(req, application, given, why, cause)
 	end
 	return given.method == "assertion" and application.token_endpoint_auth_method or given.method
 end
