@@ -107,6 +107,14 @@ function warnings.of_application(a)
 	return out
 end
 
+local function scripts(list, report)
+	for _, each in ipairs(list or {}) do
+		local may = each.may or {}
+		if may.sign then report(each, "may", "the script may sign what it likes with the broker's keys (may.sign)") end
+		if may.users then report(each, "may", "the script may read what is known of other people (may.users)") end
+	end
+end
+
 -- report(object or nil, field, message) for everything in the file; an object of nil means a setting.
 function warnings.find(data, report)
 	for _, application in ipairs(data.applications) do
@@ -114,6 +122,8 @@ function warnings.find(data, report)
 			report(application, each.field, each.message)
 		end
 	end
+	scripts(data.policies, report)
+	scripts(data.scope_mappings, report)
 	local settings = data.settings
 	for _, network in ipairs(settings.trusted_proxies) do
 		if network:find("/0$") then
