@@ -55,4 +55,12 @@ user "alice" {
 -- A program without a secret: PKCE is required.
 -- application "cli" { client_type = "public", redirect_uris = { "http://127.0.0.1/callback" } }
 
+-- A program that signs instead of sending a secret, and the interface that it calls, which may ask about its tokens.
+-- application "billing" {
+-- 	token_endpoint_auth_method = "private_key_jwt",
+-- 	jwks_uri  = "https://billing.example.org/jwks.json",
+-- 	audiences = { "https://api.example.org/" },
+-- }
+-- application "api" { client_secret = file "secrets/api", federated = { "billing" } }
+
 -- include "conf.d/*.lua"
