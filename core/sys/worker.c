@@ -206,8 +206,10 @@ static void serve(struct loading *l, struct tls_config *tls)
 		stop(1);
 		return;
 	}
-	if (old)
+	if (old) {
+		bridge_tick(old); /* what it has counted is written */
 		vm_retire(old, RETIRE_US);
+	}
 	loading_close(l);
 	tell(MSG_READY, 0, "");
 }
@@ -351,6 +353,8 @@ static void drain(void)
 	if (worker.draining)
 		return;
 	worker.draining = true;
+	if (worker.vm)
+		bridge_tick(worker.vm); /* what it has counted is written */
 	http_server_drain(worker.server, drained, NULL);
 	if (timer_start(&worker.drain, DRAIN_US, drain_late))
 		stop(0);
