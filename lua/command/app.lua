@@ -241,7 +241,8 @@ function app.verbs.show(argv, first)
 	local row = find(options.NAME)
 	local one, names = record(row), {}
 	if options.json then
-		one.jwks = json.decode(keys.jwks())
+		-- The application's own keys stand beside the broker's.
+		one.client_jwks, one.jwks = one.jwks, json.decode(keys.jwks())
 		return { out = print_.json(json.object(one)) }
 	end
 	for index, address in ipairs(addresses(row.slug, row.data)) do names[index] = address[1] end

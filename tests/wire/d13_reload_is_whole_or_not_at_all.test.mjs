@@ -34,7 +34,8 @@ test('an error anywhere changes nothing and says file and line', async () => {
 	const wrong = [
 		['unknown_setting = 1\n', /tidelock\.lua:\d+: there is no setting "unknown_setting"/],
 		['user "eve" { groups = { "nobody-knows" } }\n', /tidelock\.lua:\d+: user "eve": groups names/],
-		['policy "x" { script = "bad.lua" }\n', /this version of Tidelock has no policies/],
+		['policy "x" { script = "bad.lua" }\n', /bad\.lua:1/],
+		['source "x" { kind = "github" }\n', /this version of Tidelock has no sources/],
 		['scope_mapping "m" { scope = "m", script = "bad.lua" }\n', /bad\.lua:1/],
 		['tls = { certificate = "absent.pem", key = "absent.key" }\n', /absent\.pem/],
 		['while true do end\n', /longer than 5 seconds|ended by signal/],

@@ -28,7 +28,7 @@ test('groups_are_inside_the_id_token_without_a_groups_scope_when_the_application
 		assert.equal(front.email, 'alice@example.org');
 		assert.equal(front.name, 'Alice Liddell');
 		assert.equal(front.preferred_username, 'alice');
-		assert.deepEqual(Object.keys(told).sort(), ['id_token', 'iss', 'state']);
+		assert.deepEqual(Object.keys(told).sort(), ['id_token', 'iss', 'session_state', 'state']);
 	}
 	const broker = await Broker.start({ objects: cloud('scopes = { "openid", "profile", "email", "groups" }'), files });
 	assert.equal((await new Cloud(broker).succeed({ scope: 'openid email profile' })).front.groups, undefined);
