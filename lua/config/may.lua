@@ -2,7 +2,12 @@
 -- tokens_for = { applications }, sign = true, dns = true }. What is not said is not allowed.
 local types = require "config/types"
 
-local host = types.text { max = 253, pattern = "[%w%.%-_:%[%]]+", why = "is no host name" }
+local name = types.text { max = 253, pattern = "[%w%.%-_:]+", why = "is no host name" }
+
+local function host(value)
+	local kept, why = name(value)
+	return kept and kept:lower(), why
+end
 
 return types.record {
 	http = types.list(host, 50),

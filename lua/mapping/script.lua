@@ -69,7 +69,13 @@ local function judged(entry, about, question)
 	about.questions = (about.questions or 0) + 1
 	if about.questions > QUESTIONS then return false, "asks more than " .. QUESTIONS .. " times" end
 	if not helper then return false, "there is no such helper here" end
-	return helper(about, entry, question[2], question[3], question[4], question[5])
+	-- A script may say anything: a helper that chokes on it fails the script, and the request goes on. What the helper itself raises
+	-- (no database, no free runner) is the request's.
+	local done, ok, value = pcall(helper, about, entry, question[2], question[3], question[4], question[5])
+	if done then return ok, value end
+	if err.is(ok) then error(ok, 0) end
+	log.warn("a helper failed", { name = question[1], script = entry.script, error = tostring(ok) })
+	return false, "cannot do this with what it was given"
 end
 
 -- Seconds that the call may still wait.

@@ -30,7 +30,7 @@ local COLUMNS = { username = true, email = true, name = true, uid = true, uuid =
 local function read_filter(filter)
 	local columns, paths = {}, {}
 	for key, value in pairs(filter) do
-		if type(key) ~= "string" or type(value) == "table" then return nil end
+		if type(key) ~= "string" or (type(value) ~= "string" and math.type(value) ~= "integer") then return nil end
 		local path = key:match("^attributes__(.+)$")
 		if path then
 			paths[#paths + 1] = { path = path, value = value }

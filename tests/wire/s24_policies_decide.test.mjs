@@ -29,6 +29,8 @@ return { scopes = keep }`,
 	shows: 'return false, json.encode({ context = context, same = request.context == context and request.user == user, who = request.user.username, path = request.path, ip = ak_client_ip, client_ip = request.client_ip, sso = ak_is_sso_flow, application = application })',
 	browser_only: 'return context.oauth_grant_type ~= "refresh_token", "No refreshing."',
 	narrows_later: 'if context.oauth_grant_type == "refresh_token" then return { scopes = { "openid", "offline_access" } } end\nreturn true',
+	kind: 'return false, context.oauth_grant_type .. " " .. context.oauth_response_type',
+	no_openid: 'return { scopes = { "profile" } }',
 	unknown_field: 'return { allowed = true }',
 	adds: 'return { scopes = { "openid", "email", "everything" } }',
 	leaves: `local found = pcall(function() return left end) or string.left or user.left
@@ -38,6 +40,7 @@ return not found and left == user.username`,
 
 const app = (name, policies, more = '') => `application "${name}" { name = "${name} app", client_id = "${name}", client_secret = "${name}-secret", redirect_uris = { "${redirectUri.web}" },
   scopes = { "openid", "profile", "email", "my-admin-scope", "offline_access" }, consent = "implicit", policies = { ${policies.map((one) => `"${one}"`).join(', ')} }, ${more} }`;
+const front = 'response_types = { "code", "id_token", "code id_token", "id_token token" }';
 const apps = { ...Object.fromEntries(Object.keys(scripts).map((name) => [`a-${name.replaceAll('_', '-')}`, [name]])), both: ['allow', 'seed'] };
 for (const name of [...Object.keys(apps), 'any', 'any-none', 'careful-strip']) secretOf[name] = `${name}-secret`;
 
@@ -45,6 +48,8 @@ const broker = await Broker.start({
 	objects: `scope_mapping "my-admin-scope" { scope = "my-admin-scope", description = "Administer everything", script = "admin.lua" }
 ${Object.keys(scripts).map((name) => `policy "${name}" { script = "policies/${name}.lua" }`).join('\n')}
 ${Object.entries(apps).map(([name, list]) => app(name, list)).join('\n')}
+${app('front', ['kind'], front)}
+${app('front-stripped', ['no_openid'], front)}
 ${app('any', ['deny', 'seed'], 'policy_mode = "any"')}
 ${app('any-none', ['quiet', 'deny'], 'policy_mode = "any"')}
 ${app('careful-strip', ['strip']).replace('"implicit"', '"remembered"')}`,
@@ -111,6 +116,20 @@ test('response_mode_fragment_gets_its_refusal_there', async () => {
 	const { browser } = await arrive('a-allow');
 	const { away } = await arrive('a-quiet', { prompt: 'none', response_mode: 'fragment' }, { browser });
 	assert.match(away.hash, /error=access_denied/);
+});
+
+test('authentik_calls_response_types_authorization_code_hybrid_and_implicit, and form_post gets its refusal there', async () => {
+	for (const [response_type, grant_type] of [['code', 'authorization_code'], ['code id_token', 'hybrid'], ['id_token', 'implicit'], ['id_token token', 'implicit']]) {
+		const { page, browser } = await arrive('front', { response_type, nonce: 'n-1', response_mode: 'form_post' });
+		assert.equal(textOf(page.text, 'reason'), `${grant_type} ${response_type}`);
+		const told = await browser.get(new URL(/url=(.*)$/.exec(page.headers.refresh)[1], broker.url).href);
+		assert.match(told.text, /name="error" value="access_denied"/);
+	}
+});
+
+test('who_wants_an_ID_token_and_may_not_have_openid_is_refused', async () => {
+	assert.equal((await arrive('front-stripped', { response_type: 'code id_token', nonce: 'n-1' })).page.status, 403);
+	assert.ok((await arrive('front-stripped', { response_type: 'code' })).away.searchParams.get('code'));
 });
 
 test('a_message_in_any_language_is_for_the_person_and_the_client_gets_plain_ASCII (RFC 6749 4.1.2.1)', async () => {

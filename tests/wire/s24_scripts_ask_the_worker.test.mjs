@@ -24,7 +24,8 @@ const policies = {
 	// people
 	nosy: ['return ak_user_by({ username = "bob" }) ~= nil'],
 	users: [shown(`{ by { username = "bob" }, by { email = "bob@example.org" }, by { attributes__desk = 7 }, by { attributes__home__city = "Oz" }, by { username = "nobody" }, by { colour = "red" },
-  by { attributes__desk = "7" }, by { attributes__city = "Oz" }, is_member(ak_user_by { username = "alice" }, "staff"), ak_user_by({ username = "bob" }).password == nil }`,
+  by { attributes__desk = "7" }, by { attributes__city = "Oz" }, by { username = "' or 1=1 --" }, by { attributes__desk = "%" }, by { attributes__home__city = "O_" }, by { pk = true }, by { username = {} },
+  by { ["username = '' or 1 = 1; --"] = "x" }, is_member(ak_user_by { username = "alice" }, "staff"), ak_user_by({ username = "bob" }).password == nil }`,
 	'local function by(filter) local found = ak_user_by(filter) return found and found.username or "-" end'), 'users = true'],
 	// events
 	events: ['for i = 1, 3 do ak_create_event("my_action", { number = i, password = "hunter2", nested = { client_secret = "s3cret" } }) end\nreturn true'],
@@ -43,6 +44,7 @@ const policies = {
 	// bounds
 	asks_too_much: ['for i = 1, 100 do ak_call_policy("yes") end\nreturn true'],
 	catches: [shown('{ ok, (tostring(why):gsub("%s+", " ")) }', 'local ok, why = pcall(ak_user_by, { username = "bob" })')],
+	chokes: ['ak_create_event("bytes", { text = "\\xff\\xfe" })\nreturn true'],
 	sends_function: ['return ak_call_policy("yes", { f = print }).passing'],
 	yes: ['return true, "fine"'], echo: ['return false, context.word .. " " .. user.username'], broken: ['return nil .. "x"'], scopes: ['return { scopes = { "openid" } }'], guard: ['return false'],
 };
@@ -114,9 +116,9 @@ test('test_call_policy: an unknown one raises, one that fails does not pass, and
 	await failureOf('broken');
 });
 
-test('S24_other_people_only_with_may_users (test_evaluator: ak_user_by)', async () => {
+test('S24_other_people_only_with_may_users, and what is asked is never SQL (test_evaluator: ak_user_by; security-cases 16)', async () => {
 	await refusedBecause('nosy', /may = \{ users = true \}/);
-	assert.deepEqual(await found('users'), ['bob', 'bob', 'desk7', 'desk7', '-', '-', '-', '-', true, true]);
+	assert.deepEqual(await found('users'), ['bob', 'bob', 'desk7', 'desk7', '-', '-', '-', '-', '-', '-', '-', '-', '-', '-', true, true]);
 });
 test('S24_what_is_refused_can_be_caught_and_names_no_secret', async () => {
 	const [ok, why] = await found('catches');
@@ -175,6 +177,7 @@ test('S21_S24_ak_create_jwt_raw_needs_may_sign_and_sets_nothing_that_is_ours (te
 test('S23_S24_a_call_asks_a_bounded_number_of_times_and_says_plain_data_only', async () => {
 	await refusedBecause('asks_too_much', /asks more than 50 times/);
 	await refusedBecause('sends_function', /function/);
+	await refusedBecause('chokes', /chokes\.lua:1.*cannot do this with what it was given/);
 });
 
 test('scope_mappings_ask_by_the_same_rules', async () => {

@@ -61,11 +61,12 @@ function derived.answer(req, form, given)
 		return { user = user, application = of, scopes = scopes, grant_type = grant_type, req = req, login = live.login,
 			session_id = live.grant.session_id, context = { oauth_jwt = live.claims } }
 	end
-	policies.require(asked(live.application, live.scopes))
+	-- S29: what the first application's policies leave now is the bound.
+	local most = policies.require(asked(live.application, live.scopes))
 	if needs_the_person(application, user) then
 		err.raise(given.refusal, "The application asks the person each time, and there is nobody to be asked.")
 	end
-	local decision = policies.decide(asked(application, credentials.scopes(form, application, live.scopes)))
+	local decision = policies.decide(asked(application, credentials.scopes(form, application, most)))
 	err.need(decision.allowed, given.refusal, policies.description(decision))
 	local context = { user = user, application = application, scopes = decision.scopes, grant_type = grant_type, req = req,
 		login = live.login, session_id = live.grant.session_id }
