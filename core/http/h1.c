@@ -550,7 +550,8 @@ static enum st too_long(struct h1 *p)
 {
 	switch (p->state) {
 	case REQUEST_LINE:
-		return bad(p, 414, "request line too long");
+		return p->response ? bad(p, 400, "status line too long")
+				   : bad(p, 414, "request line too long");
 	case CHUNK_SIZE:
 	case CHUNK_END:
 		return bad(p, 400, "bad chunk");

@@ -2,11 +2,13 @@
  * everything is named here, nothing is left to a default. */
 #include "net/tls_private.h"
 
+#include "base/clock.h"
 #include "base/fault.h"
 #include "base/secret.h"
 #include "loop/address.h"
 
 #include <errno.h>
+#include <mbedtls/platform_time.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -51,8 +53,20 @@ static const uint16_t signature_algorithms[] = {
 
 static const char *protocols[] = {"http/1.1", NULL};
 
+/* The time that certificates and tickets are judged by. */
+static mbedtls_time_t wall_time(mbedtls_time_t *out)
+{
+	mbedtls_time_t now = (mbedtls_time_t)clock_wall();
+
+	if (out)
+		*out = now;
+	return now;
+}
+
 enum st tls_choose(mbedtls_ssl_config *conf)
 {
+	if (mbedtls_platform_set_time(wall_time) != 0)
+		return ST_IO;
 	mbedtls_ssl_conf_rng(conf, secret_rng, NULL);
 	mbedtls_ssl_conf_min_tls_version(conf, MBEDTLS_SSL_VERSION_TLS1_2);
 	mbedtls_ssl_conf_max_tls_version(conf, MBEDTLS_SSL_VERSION_TLS1_3);

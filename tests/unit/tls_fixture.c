@@ -12,6 +12,15 @@
 
 void tls_fixture_add(struct tls_config *c, const char *const *names, size_t count)
 {
+	struct buf authority = {0};
+
+	tls_fixture_add_known(c, names, count, &authority);
+	buf_free(&authority);
+}
+
+void tls_fixture_add_known(
+	struct tls_config *c, const char *const *names, size_t count, struct buf *authority)
+{
 	struct slice slices[8];
 	/* A common name has no room for a star. */
 	struct x509_request request = {.name = slice_str(names[0][0] == '*' ? names[0] + 2 : names[0]),
@@ -19,7 +28,7 @@ void tls_fixture_add(struct tls_config *c, const char *const *names, size_t coun
 		.name_count = count,
 		.not_before = clock_wall() - 60,
 		.not_after = clock_wall() + 3600};
-	struct buf authority = {0}, chain = {0}, pem = {0};
+	struct buf chain = {0}, pem = {0};
 	struct pk *key = NULL, *authority_key = NULL;
 	const char *why = NULL;
 	char error[200];
@@ -28,12 +37,11 @@ void tls_fixture_add(struct tls_config *c, const char *const *names, size_t coun
 	for (i = 0; i < count; i++)
 		slices[i] = slice_str(names[i]);
 	if (pk_generate(PK_ES256, &key) || pk_generate(PK_ES256, &authority_key) ||
-		x509_make_ca(authority_key, &request, &authority, &why) ||
-		x509_make_cert(buf_slice(&authority), authority_key, key, &request, &chain, &why) ||
+		x509_make_ca(authority_key, &request, authority, &why) ||
+		x509_make_cert(buf_slice(authority), authority_key, key, &request, &chain, &why) ||
 		pk_private_pem(key, &pem) ||
 		tls_config_add(c, buf_slice(&chain), buf_slice(&pem), names, count, error, sizeof error))
 		abort();
-	buf_free(&authority);
 	buf_free(&chain);
 	buf_wipe(&pem);
 	pk_unref(key);

@@ -10,6 +10,10 @@ struct tls_config *tls_fixture(const char *const *names, size_t count);
 /* One more certificate. */
 void tls_fixture_add(struct tls_config *c, const char *const *names, size_t count);
 
+/* The same, and the authority that signed it, for a client to believe. */
+void tls_fixture_add_known(
+	struct tls_config *c, const char *const *names, size_t count, struct buf *authority);
+
 struct tls_client {
 	int fd; /* owns */
 	mbedtls_ssl_context ssl;
