@@ -13,8 +13,8 @@ import { Browser, claimsOf } from '../harness/browser.mjs';
 import { launch, screenshot } from '../harness/chromium.mjs';
 import { GRANT, answer, enter, objects, signedIn, start } from '../harness/device.mjs';
 
+const chromium = await launch(); // ends before the broker does, which wants no connection left
 const broker = await Broker.start({ tls: true, objects });
-const chromium = await launch();
 
 async function phone(options = {}) {
 	const context = await chromium.newContext({ ignoreHTTPSErrors: true, ...options });
