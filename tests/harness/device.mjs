@@ -9,11 +9,13 @@ local device = "${GRANT}"
 application "tv" {
   name = "Television", client_secret = "tv-secret", grant_types = { device, "refresh_token" },
   scopes = { "openid", "profile", "email", "offline_access" }, consent = "implicit",
+  audiences = { "https://films.example.org/", "https://music.example.org/" },
 }
 application "agent" {
   name = "Agent", client_type = "public", grant_types = { device, "refresh_token" },
   scopes = { "openid", "profile", "email", "offline_access" },
 }
+application "lenient" { client_secret = "lenient-secret", grant_types = { device }, authentik_errors = true }
 application "sign-on" { client_id = "sign:on", client_secret = "se+cret:1", grant_types = { device } }
 `;
 const headersOf = (client) => (client === 'tv' ? basic('tv', 'tv-secret') : undefined);

@@ -213,6 +213,19 @@ test('S4_who_is_disabled_after_the_approval_gives_nothing', async () => {
 	await broker.advance(2);
 });
 
+test('who_and_what_is_deleted_takes_its_requests_along', async () => {
+	const made = await broker.json('app', 'add', 'radio', '--grant', 'urn:ietf:params:oauth:grant-type:device_code', '--scope', 'openid');
+	assert.equal((await broker.command('user', 'add', 'carol', '--password-stdin', { input: 'higher further\n' })).status, 0);
+	const radio = (await new Browser(broker).post('/application/o/device/', {}, { headers: basic(made.client_id, made.client_secret) })).json;
+	const tv = (await start(broker, 'tv')).json;
+	const browser = await signedIn(broker, 'carol', 'higher further');
+	for (const { user_code } of [radio, tv]) await answer(browser, await enter(browser, user_code), 'allow');
+	assert.equal((await broker.command('app', 'delete', 'radio')).status, 0);
+	const gone = await broker.command('user', 'delete', 'carol');
+	assert.equal(gone.status, 0, gone.err);
+	assert.equal((await poll(broker, 'tv', tv.device_code)).json.error, 'invalid_grant');
+});
+
 test('S31_events_tell_who_approved_what_and_no_code', async () => {
 	const { device_code, user_code } = (await start(broker, 'tv', { scope: 'openid profile' })).json;
 	const browser = await signedIn(broker);

@@ -43,6 +43,13 @@ test('test_device_backchannel_clients_good_and_bad_by_body_and_by_header', async
 	}
 });
 
+test('an_application_with_authentik_errors_gets_authentiks_statuses', async () => {
+	const wrong = await new Browser(broker).post('/application/o/device/', {}, { headers: basic('lenient', 'wrong-secret') });
+	assert.deepEqual(refused(wrong), [400, 'invalid_client']);
+	assert.equal(wrong.headers['www-authenticate'], undefined);
+	assert.equal((await new Browser(broker).post('/application/o/device/', {}, { headers: basic('lenient', 'lenient-secret') })).status, 200);
+});
+
 test('test_device_backchannel_the_grant_must_be_allowed', async () => {
 	assert.deepEqual(refused(await start(broker, 'web')), [400, 'unauthorized_client']);
 	const polled = await tokenRequest(broker, 'web', { grant_type: GRANT, device_code: 'tld_' + 'a'.repeat(43) });
@@ -183,6 +190,20 @@ test('discovery_says_where_devices_ask', async () => {
 	const web = await document('web');
 	assert.equal(web.device_authorization_endpoint, undefined);
 	assert.ok(!web.grant_types_supported.includes(GRANT));
+});
+
+test('rfc8707_a_device_may_name_the_resource_that_its_token_is_for', async () => {
+	const got = await connect(broker, 'tv', { scope: 'openid', resource: 'https://films.example.org/' });
+	assert.equal(got.status, 200, got.text);
+	assert.equal(claimsOf(got.json.access_token).aud, 'https://films.example.org/');
+	assert.deepEqual(refused(await start(broker, 'tv', { resource: 'https://other.example.org/' })), [400, 'invalid_target']);
+	const grown = await connect(broker, 'tv', { scope: 'openid', resource: 'https://films.example.org/' }, { polled: { resource: 'https://music.example.org/' } });
+	assert.deepEqual(refused(grown), [400, 'invalid_target']);
+});
+
+test('app_show_prints_the_address', async () => {
+	const { out } = await broker.command('app', 'show', 'tv');
+	assert.ok(out.includes(`${broker.url}/application/o/device/`), out);
 });
 
 test('the_endpoint_answers_posts_of_forms_only', async () => {

@@ -3,8 +3,9 @@
 // the log, and the next request is served. The same run under the sanitizers is TIDELOCK=build/asan/tidelock.
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
-import { Broker } from '../harness/broker.mjs';
-import { authorizeUrl, basic, formOf, obtainTokens, rawExchange } from '../harness/browser.mjs';
+import { readFile } from 'node:fs/promises';
+import { Broker, configuration } from '../harness/broker.mjs';
+import { Browser, authorizeUrl, basic, formOf, obtainTokens, rawExchange } from '../harness/browser.mjs';
 import { GRANT, enter, objects, signedIn, start } from '../harness/device.mjs';
 
 const all_grants = `grant_types = { "authorization_code", "refresh_token", "client_credentials", "password", device, "urn:ietf:params:oauth:grant-type:token-exchange" }`;
@@ -237,4 +238,25 @@ test('security_cases_19_what_events_show_is_lines_of_text_too', async () => {
 	assert.doesNotMatch(shown.out, /^\s*\d{4}-\d\d-\d\dT[^ ]* info forged/m);
 	const events = await broker.events();
 	assert.ok(events.length > 10);
+});
+
+test('security_cases_19_a_flood_of_passwords_fills_a_bounded_queue_and_not_the_memory', async () => {
+	const config = (one) => configuration(one).replace('memory_kib = 1024, passes = 1', 'memory_kib = 16384, passes = 4');
+	const slow = await Broker.start({ config });
+	const resident = async () => Math.max(...await Promise.all((await slow.processes()).map(async (pid) => Number(/VmHWM:\s+(\d+)/.exec(await readFile(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0))));
+	const people = await Promise.all(Array.from({ length: 120 }, async (_, n) => {
+		const one = new Browser(slow);
+		return [one, formOf((await one.get('/signin', { from: `127.0.1.${n + 1}` })).text, 'signin').fields];
+	}));
+	const flood = people.map(([one, fields], n) => one.post('/signin', { ...fields, username: `nobody${n}`, password: 'x' }, { headers: { origin: slow.url }, from: `127.0.1.${n + 1}` }));
+	const began = performance.now();
+	assert.equal((await new Browser(slow).get('/application/o/web/jwks/')).status, 200);
+	assert.ok(performance.now() - began < 2000, 'who needs no hash does not wait');
+	const answers = await Promise.all(flood);
+	const count = (status) => answers.filter((one) => one.status === status).length;
+	assert.equal(count(403) + count(503), 120, JSON.stringify(answers.map((one) => one.status)));
+	assert.ok(count(503) >= 20, `${count(503)} were told to come back`);
+	for (const one of answers.filter((each_) => each_.status === 503)) assert.ok(Number(one.headers['retry-after']) > 0);
+	assert.ok(await resident() < 2 * 16384 + 100_000, `${await resident()} KiB`);
+	assert.equal((await (await signedIn(slow)).get('/')).status, 200, 'and the next person signs in');
 });
