@@ -10,7 +10,6 @@ local resources = require "oidc/resources"
 local scope     = require "kit/scope"
 local scopes    = require "oidc/scopes"
 local token     = require "oidc/token"
-local token     = require "oidc/token"
 
 local device = { kind = "oauth", compatible = token.compatible }
 
@@ -37,8 +36,5 @@ function device.POST(req)
 		verification_uri_complete = page .. "?code=" .. user_code, expires_in = devices.LIFETIME, interval = devices.INTERVAL,
 	}, 200, { pragma = "no-cache" })
 end
-
--- authentik's statuses are the same as at its token endpoint.
-device.compatible = token.compatible
 
 return device
