@@ -96,7 +96,7 @@ function person_tokens.create(given)
 		store.insert_statement { id = crypto.id(), user_id = given.user.id, intent = given.intent, identifier = identifier,
 			description = given.description or "", keyed = secrets.keyed(key), scopes = scope.join(given.scopes or {}),
 			expires_at = given.expires_at },
-		events.statement { kind = "key_made", user = given.user, req = given.req,
+		events.statement { kind = "person_token_made", user = given.user, req = given.req,
 			reason = ("%s %s%s"):format(given.intent, identifier, given.reason and " " .. given.reason or "") },
 	}
 	if not made then
@@ -110,7 +110,7 @@ function person_tokens.revoke(token, how)
 	rows.urgent {
 		grants.end_of_key_statement(token.user.id, token.id, "key_revoked"),
 		store.delete_statement(token.id),
-		events.statement { kind = "key_revoked", user = token.user, req = how.req,
+		events.statement { kind = "person_token_revoked", user = token.user, req = how.req,
 			reason = ("%s %s%s"):format(token.intent, token.identifier, how.reason and " " .. how.reason or "") },
 	}
 end

@@ -96,7 +96,7 @@ test('S4_a_key_ends_by_time_by_revocation_with_a_new_password_and_with_its_owner
 	await broker.command('user', 'delete', 'leaving');
 	assert.equal(await state('of-leaving'), undefined);
 	const kinds = (await broker.events()).map((event) => event.kind);
-	assert.ok(kinds.includes('key_made') && kinds.includes('key_revoked'));
+	assert.ok(kinds.includes('person_token_made') && kinds.includes('person_token_revoked'));
 });
 
 test('the_portal_page_makes_lists_and_revokes_app_passwords_and_shows_one_once', async () => {
