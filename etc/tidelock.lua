@@ -63,4 +63,15 @@ user "alice" {
 -- }
 -- application "api" { client_secret = file "secrets/api", federated = { "billing" } }
 
+-- A cloud's console that takes the ID token from the browser and never asks for more: no secret, no PKCE, and its groups inside the
+-- token although it cannot ask for them. `tidelock events` tells when a token grows above 2,300 characters, which such clouds refuse.
+-- application "cloud" {
+-- 	client_type = "public", response_types = { "id_token" }, id_token_claims = { "groups" },
+-- 	redirect_uris = { "https://auth.example.org/authui/oidc/post" },
+-- }
+
+-- Applications that must not be able to tell that two of their people are one: sub_mode = "pairwise" in each. The salt is made here;
+-- set it where people come from another installation and are to keep their subjects.
+-- subject_salt = file "secrets/subject-salt"
+
 -- include "conf.d/*.lua"

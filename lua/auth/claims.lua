@@ -2,7 +2,8 @@
 -- what belongs into the ID token and what to userinfo, and leaves an event for each script that failed or overreached.
 --
 -- A context is { user = row, application, scopes = list, grant_type, login = { at, amr, acr }, session_id, req,
--- requested = what the claims parameter selected (oidc/claims_parameter), or nil, alone = no access token comes with the ID token }.
+-- requested = what the claims parameter selected (oidc/claims_parameter) and withheld = the scopes that a policy took away, or nil,
+-- alone = no access token comes with the ID token }.
 local events  = require "auth/events"
 local mapping = require "mapping/scopes"
 local report_failures = require "auth/failures"
@@ -54,10 +55,10 @@ end
 local function both(context, always)
 	local view, still = users.view(context.user), context.application.scopes
 	local made, extra = evaluate(context, view, scope.intersect(context.scopes, still)), {}
-	local requested = scope.intersect((context.requested or {}).scopes or {}, still)
+	local requested = context.requested or {}
 	local further = {}
-	for _, name in ipairs(scope.union(requested, always)) do
-		if not scope.has(context.scopes, name) then further[#further + 1] = name end
+	for _, name in ipairs(scope.union(scope.intersect(requested.scopes or {}, still), always)) do
+		if not scope.has(context.scopes, name) and not scope.has(requested.withheld or {}, name) then further[#further + 1] = name end
 	end
 	if #further > 0 then extra = evaluate(context, view, further) end
 	return made, extra

@@ -51,6 +51,15 @@ end
 function policy.narrow(t, left)
 	local params = t.params
 	params.scopes, params.claims = scope.intersect(params.scopes, left), policy.claims(params.claims, left)
+	local withheld = {}
+	for _, name in ipairs(params.consent_scopes) do
+		if not scope.has(left, name) then withheld[#withheld + 1] = name end
+	end
+	-- Kept with the grant: what every ID token of the application has (id_token_claims) ends at the policies too.
+	if #withheld > 0 then
+		params.claims = params.claims or {}
+		params.claims.withheld = withheld
+	end
 	return t
 end
 

@@ -64,3 +64,13 @@ test('an_id_token_above_2300_characters_leaves_an_event', async () => {
 	const event = await eventually(async () => (await broker.events()).find((each) => each.kind === 'id_token_large'));
 	assert.match(event.reason, new RegExp(`has ${told.id_token.length} characters`));
 });
+
+test('S20_a_policy_that_takes_a_scope_away_takes_its_claims_out_of_every_id_token', async () => {
+	const policy = { 'no-groups.lua': 'if user.username == "bob" then return { scopes = { "openid", "email" } } end\nreturn true' };
+	const broker = await Broker.start({ files: { ...files, ...policy },
+		objects: `policy "no-groups" { script = "no-groups.lua" }\n${cloud('scopes = { "openid", "email" }, id_token_claims = { "groups" }, policies = { "no-groups" }')}` });
+	assert.deepEqual((await new Cloud(broker).succeed({ scope: 'openid email' })).front.groups, ['staff']);
+	const { front } = await new Cloud(broker).succeed({ scope: 'openid email' }, ['bob', 'builder-bob']);
+	assert.equal(front.email, 'bob@example.org');
+	assert.equal(front.groups, undefined);
+});
