@@ -13,19 +13,21 @@ const machine = (name, more = '') => `application "${name}" {
 const objects = `
 policy "not_bob" { script = "not_bob.lua" }
 policy "nobody" { script = "nobody.lua" }
+policy "gate" { script = "gate.lua" }
 policy "sees" { script = "sees.lua" }
 user "robot" { name = "Robot", type = "service_account", groups = { "staff" } }
 user "job" { name = "Job", type = "service_account" }
 application "phone" { client_type = "public", client_id = "phone", scopes = { "openid", "profile" }, grant_types = { "password" } }
 user "off" { name = "Switched off", type = "service_account" }
 ` + machine('svc') + machine('plus', 'signing_alg = "ES256"').replace('client_id = "plus"', 'client_id = "plus+id%"')
-	+ machine('shut', 'policies = { "nobody" }') + machine('picky', 'policies = { "not_bob" }') + machine('seen', 'policies = { "sees" }')
+	+ machine('gated', 'policies = { "gate" }') + machine('behind', 'federated = { "gated" }') + machine('shut', 'policies = { "nobody" }') + machine('picky', 'policies = { "not_bob" }') + machine('seen', 'policies = { "sees" }')
 	+ machine('strict', 'token_endpoint_auth_method = "client_secret_basic"') + machine('sealed', 'access_token = "opaque"')
 	+ machine('target', 'federated = { "web", "svc", "sealed" }, policies = { "not_bob" }') + machine('asking', 'federated = { "web" }').replace('consent = "implicit"', 'consent = "always"')
 	+ machine('elder', 'authentik_errors = true') + machine("lists", 'federated = { "svc" }')
 	+ machine('long', '').replaceAll('"long"', `"${'l'.repeat(100)}"`).replaceAll('long-secret', 'long-secret');
 const files = {
 	'not_bob.lua': 'if user.username == "bob" then return false, "Bob is not let in." end\nreturn true',
+	'gate.lua': 'if ak_is_group_member(user, "gated-out") then return false, "You are gated out." end\nreturn true',
 	'nobody.lua': 'return false, "Nobody is let in."',
 	'sees.lua': `if context.oauth_grant_type ~= "client_credentials" then return false, "grant " .. tostring(context.oauth_grant_type) end
 local left = {}
@@ -223,7 +225,7 @@ test('S11_the_service_account_takes_nobodys_name_and_ends_with_its_application',
 	assert.equal((await broker.json('user', 'show', 'ak-mine-client_credentials')).type, 'internal', 'the person stays');
 });
 
-test('test_token_cc_jwt_source_mapped_user_name_is_at_most_150_characters', async () => {
+test('the_service_accounts_name_is_at_most_150_characters', async () => {
 	const slug = 'l'.repeat(100);
 	assert.equal((await ask({ client_id: slug, client_secret: 'long-secret' })).status, 200);
 	const account = (await broker.json('user', 'list')).find((one) => one.username.startsWith(`ak-${'l'.repeat(50)}`));
@@ -307,6 +309,18 @@ test('test_token_cc_jwt_provider_denied_by_the_target_and_never_past_a_consent_t
 	fails(denied, 'invalid_grant');
 	assert.match(denied.json.error_description, /Bob is not let in/);
 	fails(await assertion('asking', bob.access_token), 'invalid_grant');
+});
+
+test('S29_both_applications_policies_are_asked_the_issuing_ones_too', async () => {
+	const own = await post('gated', { scope: 'openid' });
+	assert.equal(own.status, 200, own.text);
+	const first = await assertion('behind', own.json.access_token);
+	assert.equal(first.status, 200, first.text);
+	await broker.json('group', 'add', 'gated-out');
+	await broker.command('group', 'add-user', 'gated-out', 'ak-gated-client_credentials');
+	const denied = await assertion('behind', own.json.access_token);
+	fails(denied, 'invalid_grant');
+	assert.match(denied.json.error_description, /gated out/);
 });
 
 test('test_token_jwt_alg_confusion_security-cases_6', async () => {
