@@ -1,5 +1,6 @@
 -- boot.lua: where the core enters Lua: start, handle, command, tick, each run as a task. Holds the one error boundary and the
 -- request log; decides nothing else.
+local backchannel  = require "auth/backchannel"
 local boundary     = require "boot/boundary"
 local client_keys  = require "auth/client_keys"
 local conf         = require "kit/conf"
@@ -112,6 +113,7 @@ function boot.handle(req)
 		response = boundary.answer(req, endpoint, response)
 	end
 	outage.over()
+	backchannel.look()
 	local headers = response.headers
 	headers["x-request-id"] = req.id
 	if req.secure then headers["strict-transport-security"] = strict_transport end

@@ -1,6 +1,7 @@
 -- command/user.lua: tidelock user.
 local args = require "command/args"
 local audit = require "store/events"
+local backchannel = require "auth/backchannel"
 local encoded_hash = require "kit/encoded_hash"
 local events = require "auth/events"
 local grants = require "store/grants"
@@ -216,7 +217,10 @@ function user.verbs.delete(argv, first)
 	local row = find(options.NAME)
 	not_declared(row)
 	not_of_application(row, "disable it, or delete the application")
-	local statements = users.delete_statements(row)
+	local statements = backchannel.deletion_statements(row)
+	for _, statement in ipairs(users.delete_statements(row)) do
+		statements[#statements + 1] = statement
+	end
 	statements[#statements + 1] = audit.erase_statement(row)
 	statements[#statements + 1] = events.statement { kind = "user_changed", user = row.id, reason = "deleted by command" }
 	rows.batch(statements)

@@ -3,7 +3,12 @@
 import { after, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import http from 'node:http';
+import https from 'node:https';
+import os from 'node:os';
+import path from 'node:path';
 import { Broker, eventually, freePort } from '../harness/broker.mjs';
 import { basic, claimsOf, tokenRequest, secretOf } from '../harness/browser.mjs';
 import { launch, screenshot } from '../harness/chromium.mjs';
@@ -60,6 +65,7 @@ async function signIn(page, party, parameters = '') {
 		await page.click('#submit');
 	}
 	await page.waitForSelector('#home');
+	await page.waitForLoadState(); // the frame's too
 }
 
 // Before the broker: what is left of it closes first.
@@ -187,19 +193,25 @@ test('S15_only_the_check_session_frame_may_be_framed', async () => {
 });
 
 test('S12_the_state_cookie_works_under_its_own_name_over_TLS', async () => {
-	const secure = await Broker.start({ tls: true, objects: `application "tls" { client_id = "tls", client_secret = "a-secret-of-this-party", consent = "implicit", scopes = { "openid" }, redirect_uris = { "https://localhost:9/cb" } }` });
+	const dir = mkdtempSync(path.join(os.tmpdir(), 'party-'));
+	after(() => rmSync(dir, { recursive: true, force: true }));
+	execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-keyout', `${dir}/key.pem`, '-out', `${dir}/cert.pem`, '-days', '2', '-subj', '/CN=localhost'], { stdio: 'ignore' });
 	const context = await chromium.newContext({ ignoreHTTPSErrors: true });
-	const page = await context.newPage();
-	const party = { broker: secure, client_id: 'tls' };
-	await context.route('https://localhost:9/**', (route) => {
-		const session_state = new URL(route.request().url()).searchParams.get('session_state');
-		return route.fulfill({ contentType: 'text/html', body: `<h1 id="home">Signed in</h1>${frame({ ...party, session: { session_state } })}` });
+	const port = await freePort();
+	const secure = await Broker.start({ tls: true, objects: `application "tls" { client_id = "tls", client_secret = "a-secret-of-this-party", consent = "implicit", scopes = { "openid" }, redirect_uris = { "https://localhost:${port}/cb" } }` });
+	const party = https.createServer({ key: readFileSync(`${dir}/key.pem`), cert: readFileSync(`${dir}/cert.pem`) }, (request, response) => {
+		const session_state = new URL(request.url, 'https://localhost').searchParams.get('session_state');
+		response.writeHead(200, { 'content-type': 'text/html' }).end(`<h1 id="home">Signed in</h1>${frame({ broker: secure, client_id: 'tls', session: { session_state } })}`);
 	});
-	await page.goto(`${secure.url}/application/o/authorize/?client_id=tls&response_type=code&scope=openid&redirect_uri=https%3A%2F%2Flocalhost%3A9%2Fcb`);
+	party.listen(port, '127.0.0.1');
+	after(() => { party.closeAllConnections(); party.close(); });
+	const page = await context.newPage();
+	await page.goto(`${secure.url}/application/o/authorize/?client_id=tls&response_type=code&scope=openid&redirect_uri=${encodeURIComponent(`https://localhost:${port}/cb`)}`);
 	await page.fill('#username', 'alice');
 	await page.fill('#password', 'wonderland');
 	await page.click('#submit');
 	await page.waitForSelector('#home');
+	await page.waitForLoadState(); // the frame's too
 	const cookies = await context.cookies();
 	const state = cookies.find(({ name }) => name === '__Host-tidelock-state');
 	assert.deepEqual([state.secure, state.httpOnly, state.sameSite], [true, false, 'None']);
@@ -207,4 +219,5 @@ test('S12_the_state_cookie_works_under_its_own_name_over_TLS', async () => {
 	assert.equal(await page.evaluate(() => answer()), 'unchanged');
 	await context.clearCookies({ name: '__Host-tidelock-state' });
 	assert.equal(await page.evaluate(() => answer()), 'changed');
+	await context.close();
 });
