@@ -177,4 +177,12 @@ test('server-rotate-keys', async () => {
 	const now = await kids();
 	assert.ok(now.includes(kidOf(before)) && now.includes(kidOf(after)));
 	await client.checked(after.tokens.id_token);
+	// The successor's successor is published before it signs; what is retired is gone, and what it signed is not believed any more.
+	const waiting = now.filter((kid) => ![kidOf(before), kidOf(after)].includes(kid));
+	assert.equal(waiting.length, 1);
+	const retired = await broker.command('key', 'retire', kidOf(before));
+	assert.equal(retired.status, 0, retired.err);
+	assert.ok(!(await kids()).includes(kidOf(before)));
+	assert.equal((await client.browser.get('/application/o/userinfo/', { headers: { authorization: `Bearer ${before.tokens.access_token}` } })).status, 401);
+	assert.equal(await client.error({ prompt: 'none', id_token_hint: before.tokens.id_token }), 'invalid_request');
 });
