@@ -1,6 +1,7 @@
 -- oidc/policy.lua: what the application's policies say to an authorization request: asked when the person is known and before
 -- consent, and again each time the request goes on.
 local answer   = require "oidc/answer"
+local events   = require "auth/events"
 local pages    = require "pages/pages"
 local policies = require "auth/policies"
 local scope    = require "kit/scope"
@@ -34,32 +35,34 @@ function policy.decide(req, context, t, current)
 		},
 	}
 	-- Without openid there is no ID token, and the client asked for one here.
-	if response_type:find("id_token", 1, true) and not scope.has(decision.scopes, "openid") then decision.allowed = false end
+	if decision.allowed and response_type:find("id_token", 1, true) and not scope.has(decision.scopes, "openid") then
+		decision.allowed = false
+		events.add {
+			kind = "access_refused", user = current.user, application = context.application, session = current.id, req = req,
+			reason = "the policies take openid away, and the response type needs it", merge = true,
+		}
+	end
 	return decision
 end
 
--- What the claims parameter selected, reaching for no scope but those.
-function policy.claims(requested, left)
-	if not requested or not requested.scopes then return requested end
+-- What the claims parameter selected (or nil), reaching for none of `asked` that the policies took away. `withheld` stays with the
+-- grant: what the application has in every ID token (id_token_claims) is no way around them.
+function policy.claims(requested, asked, left)
+	local withheld = (requested or {}).withheld or {}
+	for _, name in ipairs(asked) do
+		if not scope.has(left, name) then withheld = scope.union(withheld, { name }) end
+	end
+	if #withheld == 0 then return requested end
 	local out = {}
-	for name, value in pairs(requested) do out[name] = value end
-	out.scopes = scope.intersect(requested.scopes, left)
+	for name, value in pairs(requested or {}) do out[name] = value end
+	out.scopes, out.withheld = scope.intersect(out.scopes or {}, left), withheld
 	return out
 end
 
 -- The request with what the policies left of it (S20).
 function policy.narrow(t, left)
 	local params = t.params
-	params.scopes, params.claims = scope.intersect(params.scopes, left), policy.claims(params.claims, left)
-	local withheld = {}
-	for _, name in ipairs(params.consent_scopes) do
-		if not scope.has(left, name) then withheld[#withheld + 1] = name end
-	end
-	-- Kept with the grant: what every ID token of the application has (id_token_claims) ends at the policies too.
-	if #withheld > 0 then
-		params.claims = params.claims or {}
-		params.claims.withheld = withheld
-	end
+	params.scopes, params.claims = scope.intersect(params.scopes, left), policy.claims(params.claims, params.consent_scopes, left)
 	return t
 end
 

@@ -2,8 +2,9 @@
 // continuation and at refresh. The names in brackets are authentik's test cases.
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
-import { readFile, writeFile } from 'node:fs/promises';
-import { Broker, eventually } from '../harness/broker.mjs';
+import { readFile, readdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { Broker, eventually, root } from '../harness/broker.mjs';
 import { Browser, authorizeUrl, claimsOf, obtainCode, obtainTokens, redirectUri, secretOf, tokenRequest } from '../harness/browser.mjs';
 
 const scripts = {
@@ -42,7 +43,7 @@ const app = (name, policies, more = '') => `application "${name}" { name = "${na
   scopes = { "openid", "profile", "email", "my-admin-scope", "offline_access" }, consent = "implicit", policies = { ${policies.map((one) => `"${one}"`).join(', ')} }, ${more} }`;
 const front = 'response_types = { "code", "id_token", "code id_token", "id_token token" }';
 const apps = { ...Object.fromEntries(Object.keys(scripts).map((name) => [`a-${name.replaceAll('_', '-')}`, [name]])), both: ['allow', 'seed'] };
-for (const name of [...Object.keys(apps), 'any', 'any-none', 'careful-strip']) secretOf[name] = `${name}-secret`;
+for (const name of [...Object.keys(apps), 'any', 'any-none', 'careful-strip', 'always']) secretOf[name] = `${name}-secret`;
 
 const broker = await Broker.start({
 	objects: `scope_mapping "my-admin-scope" { scope = "my-admin-scope", description = "Administer everything", script = "admin.lua" }
@@ -50,6 +51,7 @@ ${Object.keys(scripts).map((name) => `policy "${name}" { script = "policies/${na
 ${Object.entries(apps).map(([name, list]) => app(name, list)).join('\n')}
 ${app('front', ['kind'], front)}
 ${app('front-stripped', ['no_openid'], front)}
+${app('always', ['strip'], 'id_token_claims = { "admin" }')}
 ${app('any', ['deny', 'seed'], 'policy_mode = "any"')}
 ${app('any-none', ['quiet', 'deny'], 'policy_mode = "any"')}
 ${app('careful-strip', ['strip']).replace('"implicit"', '"remembered"')}`,
@@ -172,6 +174,15 @@ test('the_claims_parameter_reaches_for_no_stripped_scope (S20)', async () => {
 	assert.equal(claimsOf(got.id_token).email, 'bob@example.org');
 });
 
+test('id_token_claims_are_no_way_around_a_stripped_scope_at_sign_in_or_refresh', async () => {
+	for (const [who, want] of [[{}, true], [bob, undefined]]) {
+		const got = await obtainTokens(broker, parameters('always', { scope: 'openid offline_access' }), who);
+		assert.equal(claimsOf(got.id_token).admin, want);
+		const again = await tokenRequest(broker, 'always', { grant_type: 'refresh_token', refresh_token: got.refresh_token });
+		assert.equal(claimsOf(again.json.id_token).admin, want);
+	}
+});
+
 test('no_policy_gives_what_was_not_asked_for', async () => {
 	const got = await obtainTokens(broker, parameters('a-adds', { scope: 'openid profile' }));
 	assert.equal(got.scope, 'openid');
@@ -269,10 +280,33 @@ test('a_policy_that_is_not_declared_and_a_script_that_is_no_Lua_are_told_with_fi
 	const bad = await tell('policy "bad" { script = "policies/bad.lua" }');
 	assert.equal(bad.status, 1);
 	assert.match(bad.err, /policies\/bad\.lua:\d+: /);
+	await writeFile(broker.file, `${text}\npolicy "bad" { script = "policies/bad.lua" }\n`);
+	const reload_of_it = await broker.overControl('POST', '/reload');
+	await writeFile(broker.file, text);
+	assert.notEqual(reload_of_it.status, 200);
+	assert.match(reload_of_it.text, /policies\/bad\.lua:\d+: /);
 	const may = await tell('policy "reaches" { script = "policies/allow.lua", may = { tokens_for = { "nowhere" } } }');
 	assert.match(may.err, /names the application "nowhere", which is not declared/);
 	const word = await tell('policy "reaches" { script = "policies/allow.lua", may = { files = true } }');
 	assert.match(word.err, /may knows no "files"/);
+});
+
+test('the_examples_of_etc_policies_decide_as_their_comments_say', async () => {
+	const folder = path.join(root, 'etc', 'policies');
+	const names = (await readdir(folder)).map((file) => path.basename(file, '.lua'));
+	const text = await readFile(broker.file, 'utf8');
+	await writeFile(broker.file, `${text}\nscope_mapping "admin" { scope = "admin", script = "admin.lua" }\n${names.map((name) => `policy "etc-${name}" { script = "${folder}/${name}.lua", may = { http = { "duty.example.org" } } }`).join('\n')}\n`);
+	const check = await broker.command('check');
+	assert.equal(check.status, 0, check.err);
+	const decided = (name, user) => broker.command('try', 'policy', `etc-${name}`, '--user', user, '--scope', 'openid', '--scope', 'admin', '--json').then((answer) => JSON.parse(answer.out));
+	assert.equal((await decided('staff', 'alice')).allowed, true);
+	assert.match((await decided('staff', 'bob')).message, /staff only/);
+	assert.deepEqual((await decided('admin_scope', 'root')).stripped, []);
+	assert.deepEqual((await decided('admin_scope', 'bob')).stripped, ['admin']);
+	assert.equal((await decided('payroll', 'bob')).allowed, false);
+	await broker.debug({ name: 'duty.example.org', addresses: null });
+	assert.match((await decided('on_duty', 'bob')).error.message, /http: duty\.example\.org: /);
+	await writeFile(broker.file, text);
 });
 
 test('applications_without_policies_run_no_script', async () => {

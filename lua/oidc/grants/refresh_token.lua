@@ -23,11 +23,12 @@ end
 -- reach for.
 local function permitted(line, scopes, application, req)
 	local requested = line.grant.claims_parameter
+	local asked = scope.union(scope.union(scopes, requested and requested.scopes or {}), claims.always(application))
 	local left = policies.require {
-		user = line.user, application = application, scopes = scope.union(scopes, requested and requested.scopes or {}),
+		user = line.user, application = application, scopes = asked,
 		grant_type = "refresh_token", login = line.grant.login, session_id = line.grant.session_id, req = req,
 	}
-	return scope.intersect(scopes, left), policy.claims(requested, left)
+	return scope.intersect(scopes, left), policy.claims(requested, asked, left)
 end
 
 return function(req, form, application)
