@@ -266,6 +266,22 @@ static bool stale(const struct http_call *call, enum http_failure failure)
 		(call->idempotent || conn->unsent);
 }
 
+/* Once more, with what the peer can: TLS 1.2 with our ciphers is as good. */
+static bool try_older(struct http_call *call)
+{
+	struct tls_trust *older = stream_wants_older(call->conn->stream)
+		? tls_trust_older(call->trust)
+		: NULL;
+
+	if (!older)
+		return false;
+	tls_trust_unref(call->trust);
+	call->trust = older;
+	conn_end(call->conn);
+	call_go(call);
+	return true;
+}
+
 void call_broken(struct http_call *call, enum http_failure failure, const char *detail)
 {
 	char copy[HTTP_DETAIL];
@@ -278,6 +294,8 @@ void call_broken(struct http_call *call, enum http_failure failure, const char *
 		conn_end(call->conn);
 		call->fresh = true;
 		call_go(call);
+	} else if (failure == HTTP_TLS && try_older(call)) {
+		return;
 	} else if ((failure != HTTP_CONNECT && failure != HTTP_CLOSED) || !try_later(call)) {
 		finish(call, failure, copy);
 	}

@@ -498,6 +498,11 @@ bool stream_ended_well(const struct stream *s)
 	return s->tls == NULL || tls_session_ended_well(s->tls);
 }
 
+bool stream_wants_older(const struct stream *s)
+{
+	return s->tls && tls_session_wants_older(s->tls);
+}
+
 const char *stream_why(const struct stream *s)
 {
 	if (s->tls && tls_session_why(s->tls)[0])

@@ -28,6 +28,7 @@ must_check enum st stream_secure(struct stream *s, struct tls_trust *trust, cons
 bool stream_connected(const struct stream *s); /* the peer took the connection; TLS may still fail */
 /* After stream_at_end: nothing was cut off. Of a plain connection nobody can say so: true. */
 bool stream_ended_well(const struct stream *s);
+bool stream_wants_older(const struct stream *s); /* after closed: tls_trust_older would do */
 /* After closed, or NULL from stream_connect: in words, "" = unknown. */
 const char *stream_why(const struct stream *s);
 struct evbuffer *stream_input(struct stream *s);

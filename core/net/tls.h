@@ -29,6 +29,7 @@ struct tls_session *tls_session_new(struct tls_config *c, int fd); /* takes a re
 struct tls_session *tls_session_connect(struct tls_trust *trust, const char *host, int fd);
 /* After ST_CLOSED: the peer said that this was all. Otherwise somebody may have cut it off. */
 bool tls_session_ended_well(const struct tls_session *t);
+bool tls_session_wants_older(const struct tls_session *t); /* after a failed handshake */
 const char *tls_session_why(const struct tls_session *t); /* a failed handshake in words, "" = unknown */
 void tls_session_free(struct tls_session *t);
 void tls_session_readable(struct tls_session *t); /* the descriptor may have bytes: ask the system again */

@@ -28,6 +28,7 @@ struct tls_trust {
 	unsigned references;
 	mbedtls_ssl_config conf;
 	mbedtls_x509_crt roots;
+	struct tls_trust *of;     /* a reference; whose roots these are, NULL = its own */
 	unsigned char digest[32]; /* of what it was made from */
 	uint64_t used;            /* when last, as a count */
 };
@@ -38,6 +39,7 @@ struct tls_session {
 	struct tls_trust *trust;   /* a reference; NULL for a server */
 	int fd;                    /* borrows */
 	bool dry;                  /* the descriptor had nothing left when last asked */
+	bool wants_older;          /* see tls_trust_older */
 	bool said_goodbye;         /* the peer: what it sent before is whole */
 	unsigned char *ahead; /* read beyond what the library asked for: in read_ahead, or owned when parked */
 	size_t ahead_n;

@@ -227,6 +227,11 @@ bool tls_session_ended_well(const struct tls_session *t)
 	return t->said_goodbye;
 }
 
+bool tls_session_wants_older(const struct tls_session *t)
+{
+	return t->wants_older;
+}
+
 const char *tls_session_why(const struct tls_session *t)
 {
 	return t->why;
@@ -292,6 +297,8 @@ static void explain(struct tls_session *t, int code)
 
 	if (code == MBEDTLS_ERR_SSL_WANT_READ || code == MBEDTLS_ERR_SSL_WANT_WRITE)
 		return;
+	t->wants_older = t->trust && code == MBEDTLS_ERR_SSL_ILLEGAL_PARAMETER && !t->trust->of &&
+		mbedtls_ssl_get_version_number(&t->ssl) == MBEDTLS_SSL_VERSION_TLS1_2;
 	if (t->trust && flags != 0 && flags != UINT32_MAX)
 		snprintf(t->why, sizeof t->why, "%s", certificate_fault(flags));
 	else if (code == MBEDTLS_ERR_SSL_CONN_EOF)

@@ -90,7 +90,31 @@ static enum st add_all(struct tls_trust *t, struct slice pem, bool system)
 	return st;
 }
 
-static enum st set_up(struct tls_trust *t)
+/* In another order than a server's: the library's client offers PSS because of TLS 1.3, which knows nothing else, and then does not
+ * take it with TLS 1.2. Most peers go by our order; for those that do not there is tls_trust_older. */
+static const uint16_t signature_algorithms[] = {
+	MBEDTLS_TLS1_3_SIG_ECDSA_SECP256R1_SHA256,
+	MBEDTLS_TLS1_3_SIG_ECDSA_SECP384R1_SHA384,
+	MBEDTLS_TLS1_3_SIG_ECDSA_SECP521R1_SHA512,
+	MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA256,
+	MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA384,
+	MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA512,
+	MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA256,
+	MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA384,
+	MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA512,
+	MBEDTLS_TLS1_3_SIG_NONE,
+};
+
+/* Certificates of others may use more than ours do. */
+static const uint16_t groups[] = {
+	MBEDTLS_SSL_IANA_TLS_GROUP_X25519,
+	MBEDTLS_SSL_IANA_TLS_GROUP_SECP256R1,
+	MBEDTLS_SSL_IANA_TLS_GROUP_SECP384R1,
+	MBEDTLS_SSL_IANA_TLS_GROUP_SECP521R1,
+	MBEDTLS_SSL_IANA_TLS_GROUP_NONE,
+};
+
+static enum st set_up(struct tls_trust *t, mbedtls_x509_crt *roots)
 {
 	mbedtls_ssl_config *conf = &t->conf;
 
@@ -101,10 +125,12 @@ static enum st set_up(struct tls_trust *t)
 		tls_choose(conf) != ST_OK)
 		return ST_NOMEM;
 	mbedtls_ssl_conf_tls13_key_exchange_modes(conf, MBEDTLS_SSL_TLS1_3_KEY_EXCHANGE_MODE_EPHEMERAL);
+	mbedtls_ssl_conf_sig_algs(conf, signature_algorithms);
+	mbedtls_ssl_conf_groups(conf, groups);
 	/* Connections are kept open instead. */
 	mbedtls_ssl_conf_session_tickets(conf, MBEDTLS_SSL_SESSION_TICKETS_DISABLED);
 	mbedtls_ssl_conf_authmode(conf, MBEDTLS_SSL_VERIFY_REQUIRED);
-	mbedtls_ssl_conf_ca_chain(conf, &t->roots, NULL);
+	mbedtls_ssl_conf_ca_chain(conf, roots, NULL);
 	return ST_OK;
 }
 
@@ -120,12 +146,30 @@ static enum st make(struct slice pem, bool system, struct tls_trust **out)
 	mbedtls_x509_crt_init(&t->roots);
 	st = add_all(t, pem, system);
 	if (st == ST_OK)
-		st = set_up(t);
+		st = set_up(t, &t->roots);
 	if (st != ST_OK)
 		tls_trust_unref(t);
 	else
 		*out = t;
 	return st;
+}
+
+struct tls_trust *tls_trust_older(struct tls_trust *of)
+{
+	struct tls_trust *t = fault_hit(FAULT_ALLOC) ? NULL : calloc(1, sizeof *t);
+
+	if (!t)
+		return NULL;
+	t->references = 1;
+	t->of = tls_trust_ref(of);
+	mbedtls_ssl_config_init(&t->conf);
+	mbedtls_x509_crt_init(&t->roots);
+	if (set_up(t, &of->roots) != ST_OK) {
+		tls_trust_unref(t);
+		return NULL;
+	}
+	mbedtls_ssl_conf_max_tls_version(&t->conf, MBEDTLS_SSL_VERSION_TLS1_2);
+	return t;
 }
 
 /* In the place of the one that was not asked for for the longest time. */
@@ -183,6 +227,7 @@ void tls_trust_unref(struct tls_trust *t)
 		return;
 	mbedtls_ssl_config_free(&t->conf);
 	mbedtls_x509_crt_free(&t->roots);
+	tls_trust_unref(t->of);
 	free(t);
 }
 

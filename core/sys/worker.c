@@ -12,6 +12,7 @@
 #include "http/server.h"
 #include "loop/loop.h"
 #include "net/tls.h"
+#include "net/tls_trust.h"
 #include "script/guard.h"
 #include "script/jail.h"
 #include "script/vm.h"
@@ -196,8 +197,10 @@ static void serve(struct loading *l, struct tls_config *tls)
 	l->vm = NULL;
 	bridge_set_vm(worker.bridge, worker.vm);
 	set_limits(l->connections);
-	if (l->reload)
+	if (l->reload) {
 		http_server_unlisten(worker.server);
+		tls_trust_forget(); /* the machine's authorities may be others by now */
+	}
 	if (tls)
 		http_server_set_tls(worker.server, tls);
 	if (listen_all(l, tls)) {
