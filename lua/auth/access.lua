@@ -43,8 +43,9 @@ local function half_hash(alg, text)
 	return base64.url_encode(digest:sub(1, #digest // 2))
 end
 
-local function sign(alg, typ, payload)
-	local handle, kid = keys.signing(alg)
+local function sign(application, typ, payload)
+	local alg = application.signing_alg or "RS256"
+	local handle, kid = keys.signing(alg, application)
 	return assert(jws.sign(handle, { typ = typ, kid = kid }, json.encode(payload), alg))
 end
 
@@ -96,7 +97,7 @@ function access.make(given, now, lifetime)
 		return seal(payload)
 	end
 	local typ = application.access_token_typ == "JWT" and "JWT" or "at+jwt"
-	return sign(application.signing_alg or "RS256", typ, payload)
+	return sign(application, typ, payload)
 end
 
 -- The ID token needs the access token's text for at_hash, and both are signed on the pool: when the access token is a
@@ -109,7 +110,7 @@ function access.make_id(given, now, lifetime, access_token)
 	payload.at_hash = access_token and half_hash(alg, access_token)
 	payload.c_hash = given.code_text and half_hash(alg, given.code_text)
 	payload.jti = hex.encode(crypto.random(16))
-	return sign(alg, "JWT", merge_claims(payload, given.id_claims, application))
+	return sign(application, "JWT", merge_claims(payload, given.id_claims, application))
 end
 
 -- ---- checking ----

@@ -34,7 +34,7 @@ end
 -- Section 2.4. Nothing takes it for another token: its type is its own.
 local function logout_token(application, row)
 	local alg, now = application.signing_alg or "RS256", time.now()
-	local handle, kid = keys.signing(alg)
+	local handle, kid = keys.signing(alg, application)
 	return assert(jws.sign(handle, { typ = "logout+jwt", kid = kid }, json.encode {
 		iss = clients.issuer(application), aud = application.client_id, iat = now, exp = now + LIFETIME,
 		jti = hex.encode(crypto.random(16)), sub = subject(application, row), sid = row.sid,

@@ -118,7 +118,7 @@ function helpers.create_jwt_raw(about, entry, slug, validity, given)
 	if #dropped > 0 then return false, "only the broker sets " .. table.concat(dropped, ", ") end
 	payload.aud, payload.iat, payload.exp = application.client_id, now, now + seconds
 	local alg = application.signing_alg or "RS256"
-	local handle, kid = keys.signing(alg)
+	local handle, kid = keys.signing(alg, application)
 	local text, why = jws.sign(handle, { typ = "JWT", kid = kid }, json.encode(json.object(payload)), alg)
 	return text ~= nil, text or tostring(why)
 end

@@ -240,13 +240,14 @@ function app.verbs.show(argv, first)
 	local options = args.parse(argv, first, { usage = "app show NAME", positional = { "NAME" } })
 	local row = find(options.NAME)
 	local one, names = record(row), {}
+	local key_set = keys.jwks { { id = row.id, signing_key = row.data.signing_key } }
 	if options.json then
 		-- The application's own keys stand beside the broker's.
-		one.client_jwks, one.jwks = one.jwks, json.decode(keys.jwks())
+		one.client_jwks, one.jwks = one.jwks, json.decode(key_set)
 		return { out = print_.json(json.object(one)) }
 	end
 	for index, address in ipairs(addresses(row.slug, row.data)) do names[index] = address[1] end
-	return { out = print_.record(one, fields_of(one)) .. "\n" .. print_.record(one.urls, names) .. "\n" .. keys.jwks() .. "\n" }
+	return { out = print_.record(one, fields_of(one)) .. "\n" .. print_.record(one.urls, names) .. "\n" .. key_set .. "\n" }
 end
 
 -- Rotation: the new secret is good at once, the old one until --retire.

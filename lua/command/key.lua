@@ -1,5 +1,6 @@
 -- command/key.lua: tidelock key.
 local args = require "command/args"
+local clients = require "auth/clients"
 local keys = require "auth/keys"
 local print_ = require "command/print"
 local refuse = require "command/refuse"
@@ -12,23 +13,35 @@ local function listed()
 		for _, field in ipairs { "created_at", "active_at", "retired_at", "published_until" } do
 			row[field] = print_.time(row[field])
 		end
+		local application = row.application_id and clients.by_id(row.application_id)
+		row.application, row.application_id = application and application.slug, nil
 	end
 	return list
 end
 
 function key.verbs.list(argv, first)
 	local options = args.parse(argv, first, { usage = "key list" })
-	return print_.list(options, listed(), { { "alg", "ALG" }, { "kid", "KID" }, { "state", "STATE" },
+	return print_.list(options, listed(), { { "alg", "ALG" }, { "kid", "KID" }, { "application", "APPLICATION" }, { "state", "STATE" },
 		{ "published", "PUBLISHED" }, { "created_at", "MADE" }, { "published_until", "PUBLISHED UNTIL" } })
+end
+
+-- The application whose own keys are meant, or nil for those that are shared.
+local function owner(slug)
+	if not slug then return nil end
+	local application = clients.by_slug(slug) or refuse('there is no application "%s"', slug)
+	if application.signing_key ~= "own" then
+		refuse('the application "%s" signs with the shared keys; signing_key = "own" gives it its own', slug)
+	end
+	return application
 end
 
 -- Of one algorithm, or of all that have been published long enough.
 function key.verbs.rotate(argv, first)
-	local options = args.parse(argv, first, { usage = "key rotate [ALG] [--now]", positional = { "[ALG]" },
-		options = { now = "flag" } })
-	local done, reasons = {}, {}
-	for _, alg in ipairs(options.ALG and { options.ALG } or keys.algorithms()) do
-		local kid, why = keys.rotate(alg, options.now)
+	local options = args.parse(argv, first, { usage = "key rotate [ALG] [--app NAME] [--now]", positional = { "[ALG]" },
+		options = { now = "flag", app = "value" } })
+	local application, done, reasons = owner(options.app), {}, {}
+	for _, alg in ipairs(options.ALG and { options.ALG } or keys.algorithms(application)) do
+		local kid, why = keys.rotate(alg, options.now, application)
 		if kid then
 			done[#done + 1] = { alg = alg, kid = kid }
 		else

@@ -88,6 +88,7 @@ applications.schema = {
 	access_token_typ = types.one_of("at+jwt", "JWT"),
 	audiences = words,
 	signing_alg = types.one_of("RS256", "ES256", "ES384", "ES512"),
+	signing_key = types.one_of("shared", "own"),
 	code_lifetime = types.duration(10, 600),
 	access_token_lifetime = types.duration(30, 30 * DAY),
 	refresh_token_lifetime = types.duration(60, 3650 * DAY),
@@ -173,6 +174,7 @@ local function fill(a)
 	with_default(a, "access_token", "jwt")
 	with_default(a, "access_token_typ", "at+jwt")
 	with_default(a, "signing_alg", "RS256")
+	with_default(a, "signing_key", "shared")
 	with_default(a, "code_lifetime", 60)
 	with_default(a, "access_token_lifetime", 600)
 	with_default(a, "refresh_token_lifetime", 30 * DAY)

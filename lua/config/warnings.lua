@@ -13,7 +13,10 @@ local function has(list, value)
 end
 
 local function issues_codes(a)
-	return has(a.grant_types, "authorization_code") and has(a.response_types, "code")
+	for _, kind in ipairs(has(a.grant_types, "authorization_code") and a.response_types or {}) do
+		if (" " .. kind .. " "):find(" code ", 1, true) then return true end
+	end
+	return false
 end
 
 -- Each looks at one application (complete) and says what it finds: a field and a message.
@@ -82,6 +85,14 @@ local function trust(a, say)
 	end
 end
 
+local RENAMED = { user_email = "e-mail address", user_username = "user name", user_upn = "UPN" }
+
+local function subjects(a, say)
+	if RENAMED[a.sub_mode] then
+		say("sub_mode", ("the subject is the %s: whoever has it next is taken for the same person"):format(RENAMED[a.sub_mode]))
+	end
+end
+
 local function lengths(a, say)
 	if a.access_token_lifetime > DAY then
 		say("access_token_lifetime", "an access token is good for more than a day wherever it is checked offline")
@@ -103,6 +114,7 @@ function warnings.of_application(a)
 	redirects(a, say)
 	flows(a, say)
 	trust(a, say)
+	subjects(a, say)
 	lengths(a, say)
 	return out
 end

@@ -125,6 +125,7 @@ function applications.delete_statements(application)
 		{ "delete from users where id = (select user_id from service_accounts where application_id = $1)", application.id },
 		{ "delete from codes where application_id = $1", application.id },
 		{ "delete from grants where application_id = $1", application.id },
+		{ "delete from signing_keys where application_id = $1", application.id },
 		{ "delete from applications where id = $1", application.id, rows = 1 },
 		{ "insert into tombstones (kind, name, at) values ('application', $1, $2) on conflict do nothing",
 			application.slug, time.now() },

@@ -8,16 +8,16 @@ function keys.list()
 end
 
 function keys.insert_statement(key)
-	return rows.statement({ rows = 1 }, [[insert into signing_keys (kid, alg, sealed, state, created_at, active_at)
-		values ($1, $2, $3, $4, $5, $6)]], key.kid, key.alg, key.sealed, key.state, time.now(),
+	return rows.statement({ rows = 1 }, [[insert into signing_keys (kid, alg, application_id, sealed, state, created_at, active_at)
+		values ($1, $2, $3, $4, $5, $6, $7)]], key.kid, key.alg, key.application_id, key.sealed, key.state, time.now(),
 		key.state == "active" and time.now() or nil)
 end
 
 -- next signs, active is published until what it signed has ended. Two statements that both must hit.
-function keys.rotate_statements(alg, next_kid, published_until)
+function keys.rotate_statements(alg, application_id, next_kid, published_until)
 	return {
 		{ [[update signing_keys set state = 'retired', retired_at = $2, published_until = $3
-			where alg = $1 and state = 'active']], alg, time.now(), published_until, rows = 1 },
+			where alg = $1 and application_id = $4 and state = 'active']], alg, time.now(), published_until, application_id, rows = 1 },
 		{ "update signing_keys set state = 'active', active_at = $3 where kid = $1 and alg = $2 and state = 'next'",
 			next_kid, alg, time.now(), rows = 1 },
 	}

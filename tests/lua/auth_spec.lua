@@ -548,7 +548,7 @@ local cases = {
 			next_kid = jwk.alg == "RS256" and jwk.kid ~= before and jwk.kid or next_kid
 		end
 		-- What the other node writes, without a word to us.
-		assert(rows.batch(key_rows.rotate_statements("RS256", next_kid, time.now() - 1)))
+		assert(rows.batch(key_rows.rotate_statements("RS256", "", next_kid, time.now() - 1)))
 		assert(rows.batch { { "update applications set data = $1 where slug = 'other'", '{"name":"renamed","scopes":[]}' } })
 		sys.debug { advance = 31 }
 		local _, now = keys.signing "RS256"

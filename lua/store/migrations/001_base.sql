@@ -254,6 +254,7 @@ create index revoked_jti_expiry on revoked_jti (expires_at);
 create table signing_keys (
 	kid text primary key,
 	alg text not null,
+	application_id text not null default '', -- whose own key it is; '' is shared
 	sealed text not null,
 	state text not null,
 	created_at bigint not null,
