@@ -97,8 +97,9 @@ class TwoSites {
 async function signsIn(how, settings) {
 	const port = await freePort();
 	const objects = `application "apache" { name = "Apache", client_id = "apache", ${settings},
+		logout_uri = "http://127.0.0.1:${port}/protected/callback?logout=backchannel", post_logout_redirect_uris = { "http://127.0.0.1:${port}/left" },
 		redirect_uris = { "http://127.0.0.1:${port}/protected/callback" }, scopes = { "openid", "profile", "email", "groups" }, consent = "implicit" }`;
-	const broker = await Broker.start({ tls: true, objects });
+	const broker = await Broker.start({ tls: true, objects, settings: 'outgoing = { allow = { "127.0.0.1" } }' });
 	const dir = mkdtempSync(path.join(os.tmpdir(), 'apache-'));
 	mkdirSync(path.join(dir, 'htdocs/protected/staff'), { recursive: true });
 	writeFileSync(path.join(dir, 'htdocs/protected/staff/index.html'), 'for staff');
@@ -128,9 +129,28 @@ async function signsIn(how, settings) {
 	const bob = new TwoSites(broker);
 	const refused = await bob.visit(`http://127.0.0.1:${port}/protected/staff/index.html`, ['bob', 'builder-bob']);
 	assert.ok([401, 403].includes(refused.status), `bob got ${refused.status}`);
+	return { broker, alice, at: `http://127.0.0.1:${port}`, log };
 }
 
-test('apache_with_mod_auth_openidc_signs_alice_in_and_reads_her_groups', () => signsIn(code, 'client_secret = "apache-secret"'));
+test('apache_with_mod_auth_openidc_signs_alice_in_and_reads_her_groups_and_signs_her_out_both_ways', async () => {
+	const { broker, alice, at, log } = await signsIn(code, 'client_secret = "apache-secret"');
+	const isIn = async () => (await alice.site(`${at}/protected/who`)).status === 200;
+	assert.ok(await isIn());
+	// She signs out at the broker; Apache hears of it by the back channel.
+	await alice.broker.submit(await alice.broker.get('/signout'), {}, 'signout');
+	await eventually(async () => (await broker.events('--kind', 'logout_told')).length === 1).catch(async () => assert.fail(JSON.stringify(await broker.events()) + log()));
+	assert.ok(!(await isIn()), log());
+	// She signs out at Apache, which sends her to the broker with its ID token, and comes back.
+	assert.equal((await alice.visit(`${at}/protected/who`, ['alice', 'wonderland'])).status, 200);
+	const leaving = await alice.site(`${at}/protected/callback?logout=${encodeURIComponent(`${at}/left`)}`);
+	const asked = new URL(leaving.headers.location);
+	assert.equal(asked.origin + asked.pathname, `${broker.issuer('apache')}end-session/`);
+	assert.ok(asked.searchParams.get('id_token_hint'), leaving.headers.location);
+	const { away } = await alice.broker.open(asked.href);
+	assert.equal(away?.href, `${at}/left`);
+	assert.equal((await alice.broker.get('/')).status, 302);
+	assert.ok(!(await isIn()));
+});
 
 // A public client that gets an ID token by form_post and nothing else: no secret, no PKCE, no userinfo.
 test('apache_with_mod_auth_openidc_takes_an_id_token_by_form_post', () => signsIn(idToken,

@@ -123,3 +123,22 @@ for (const alg of ['ES256', 'RS256']) {
 		assert.ok(claimsOf(tokens.access_token).jti);
 	});
 }
+
+test('openid_client_sends_the_person_to_sign_out_and_back', async () => {
+	const broker = await Broker.start({ tls: true, objects: `application "leaving" { client_id = "leaving", client_secret = "leaving-secret", consent = "implicit", redirect_uris = { "${redirectUri.web}" },
+		scopes = { "openid" }, post_logout_redirect_uris = { "https://web.example.org/goodbye" } }` });
+	const config = await discover(broker, 'leaving', oidc.ClientSecretPost('leaving-secret'));
+	const verifier = oidc.randomPKCECodeVerifier();
+	const asked = oidc.buildAuthorizationUrl(config, { redirect_uri: redirectUri.web, scope: 'openid', code_challenge: await oidc.calculatePKCECodeChallenge(verifier), code_challenge_method: 'S256' });
+	const { url, browser } = await throughThePages(broker, asked, 'alice', 'wonderland');
+	const tokens = await oidc.authorizationCodeGrant(config, url, { pkceCodeVerifier: verifier });
+	const state = oidc.randomState();
+	const end = oidc.buildEndSessionUrl(config, { id_token_hint: tokens.id_token, post_logout_redirect_uri: 'https://web.example.org/goodbye', state });
+	const { away } = await browser.open(end.href);
+	assert.equal(away?.href, `https://web.example.org/goodbye?state=${state}`);
+	await assert.rejects(oidc.fetchUserInfo(config, tokens.access_token, tokens.claims().sub));
+	// Without an ID token (openid-client names the client then), the person is asked first.
+	const again = await throughThePages(broker, asked, 'alice', 'wonderland');
+	const page = await again.browser.open(oidc.buildEndSessionUrl(config, { post_logout_redirect_uri: 'https://web.example.org/goodbye' }).href);
+	assert.equal((await again.browser.submit(page.page, {}, 'signout')).away?.href, 'https://web.example.org/goodbye');
+});
