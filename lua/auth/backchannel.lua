@@ -60,8 +60,10 @@ local function outcome(kind, application, row, reason)
 end
 
 local function tell(application, row)
-	local why = failure(application, row)
-	local pause = PAUSES[row.attempts]
+	local pause, why = PAUSES[row.attempts], "none had an outcome"
+	if row.attempts <= #PAUSES + 1 then
+		why = failure(application, row)
+	end
 	if not why then
 		rows.batch { logouts.done_statement(row), outcome("logout_told", application, row, "attempt " .. row.attempts) }
 	elseif pause then

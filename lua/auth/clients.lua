@@ -28,6 +28,13 @@ function clients.changed()
 	cache, cached, changes = {}, 0, changes + 1
 end
 
+-- The laboratory stands in for every application.
+local function with_laboratory(list, path)
+	list = { table.unpack(list or {}) }
+	list[#list + 1] = conf.link(path)
+	return list
+end
+
 -- The application: its settings with id, slug, client_id, active. Borrowed by everybody: never changed.
 local function application_of(row)
 	local application = {}
@@ -38,9 +45,8 @@ local function application_of(row)
 	application.active, application.declared, application.valid_from = row.active, row.declared, row.valid_from
 	application.name = application.name or row.slug
 	if conf.settings().lab then
-		local list = { table.unpack(application.redirect_uris or {}) }
-		list[#list + 1] = conf.link("/lab/callback")
-		application.redirect_uris = list
+		application.redirect_uris = with_laboratory(application.redirect_uris, "/lab/callback")
+		application.post_logout_redirect_uris = with_laboratory(application.post_logout_redirect_uris, "/lab/")
 	end
 	return application
 end

@@ -61,6 +61,7 @@ end
 -- may not be redirected to a client (S15).
 function logout.leave(req, t, form)
 	local current = session.current(req)
+	local application = t.client_id and clients.find(t.client_id)
 	local list = current and frames(current) or {}
 	local response
 	t.left = true
@@ -69,14 +70,15 @@ function logout.leave(req, t, form)
 	elseif not t.uri then
 		response = logout.signed_out(req, t)
 	elseif form then
-		response = pages.continue { url = logout.page_url(req, t), application = clients.find(t.client_id).name, request_id = req.id }
+		response = pages.continue { url = logout.page_url(req, t), application = application and application.name,
+			request_id = req.id }
 	else
 		response = reply.redirect(t.uri)
 	end
 	if req.new_browser_id then
 		session.ensure_browser(req, response)
 	end
-	session.sign_out(req, response)
+	session.sign_out(req, response, application)
 	return response
 end
 

@@ -179,12 +179,13 @@ local function forget(response, req)
 	session.gone(req)
 end
 
-function session.sign_out(req, response)
+-- application: who asked for it, if one did.
+function session.sign_out(req, response, application)
 	local current = session.current(req)
 	if current then
 		local statements = store.end_statements(current.id, "signed_out")
 		statements[#statements + 1] = events.statement {
-			kind = "sign_out", user = current.user, session = current, req = req,
+			kind = "sign_out", user = current.user, session = current, application = application, req = req,
 		}
 		task.detach()
 		rows.urgent(statements)
@@ -209,7 +210,7 @@ end
 
 -- Those whose time is up end like those that somebody ends: their applications are told.
 function session.expire()
-	for _, row in ipairs(store.expired(200)) do
+	for _, row in ipairs(store.expired(500)) do
 		local statements = store.end_statements(row.id, "expired")
 		statements[#statements + 1] = events.statement {
 			kind = "session_ended", user = row.user_id, session = row.id, reason = "expired",

@@ -32,9 +32,7 @@ local function origins(slug)
 	if slug then
 		add_origins(set, err.need(clients.by_slug(slug), "page_not_found", "There is no application of this name."))
 	else
-		for _, application in ipairs(clients.all()) do
-			if application.issuer_mode == "global" then add_origins(set, application) end
-		end
+		for _, application in ipairs(clients.of_global_issuer()) do add_origins(set, application) end
 	end
 	for origin in pairs(set) do list[#list + 1] = origin end
 	table.sort(list)

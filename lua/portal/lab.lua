@@ -180,7 +180,11 @@ function lab.callback(req)
 	local token = json.decode(answer.body) or {}
 	values.token_text = ("POST /application/o/token/ → %d\n%s"):format(answer.status, shown(token))
 	if answer.status ~= 200 then return pages.lab_result(values) end
-	values.id_token = token.id_token and decoded(token.id_token, application)
+	if token.id_token then
+		values.id_token, values.sign_out = decoded(token.id_token, application), urls.with_query(
+			conf.link("/application/o/" .. application.slug .. "/end-session/"),
+			{ { "id_token_hint", token.id_token }, { "post_logout_redirect_uri", conf.link("/lab/") } })
+	end
 	local info = ask_userinfo(req, token.access_token)
 	values.userinfo = ("GET /application/o/userinfo/ → %d\n%s"):format(info.status, info.status == 200
 		and json.encode(json.decode(info.body), { pretty = 2 }) or json.encode(info.headers, { pretty = 2 }))

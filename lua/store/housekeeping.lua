@@ -17,8 +17,8 @@ local SWEEPS = {
 		limit $2)]], DAY },
 	{ [[delete from grants where id in (select id from grants where (expires_at < $1 or ended_at < $1)
 		and not exists (select 1 from refresh_lines r where r.grant_id = grants.id) limit $2)]], DAY },
-	{ [[delete from sessions where id in (select id from sessions where (expires_at < $1 or ended_at < $1
-		or idle_until < $1) and not exists (select 1 from codes c where c.session_id = sessions.id) limit $2)]], DAY },
+	{ [[delete from sessions where id in (select id from sessions where ended_at < $1
+		and not exists (select 1 from codes c where c.session_id = sessions.id) limit $2)]], DAY },
 	{ [[delete from login_events where id in (select l.id from login_events l where l.at_ms < $1 * 1000
 		and not exists (select 1 from sessions s where s.login_event_id = l.id)
 		and not exists (select 1 from grants g where g.login_event_id = l.id)

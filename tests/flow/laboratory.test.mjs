@@ -33,6 +33,14 @@ test('the_laboratory_signs_in_as_an_application_and_shows_what_each_script_made'
 	assert.match(await page.textContent('#provenance'), /badge[^]*departments[^]*departments\.lua/);
 	assert.doesNotMatch(await page.content(), /atlas-secret/);
 
+	await page.click('#sign-out');
+	await page.waitForURL(`${broker.url}/lab/`);
+	assert.ok(!(await page.context().cookies()).some(({ name }) => name === '__Host-tidelock'), 'signed out');
+	await page.click('#run-atlas');
+	await page.fill('#username', 'dora');
+	await page.fill('#password', 'exploring');
+	await page.click('#submit');
+	await page.waitForSelector('#provenance');
 	await page.click('text=Back to the laboratory');
 	await page.click('#run-native');
 	await page.waitForSelector('#allow');

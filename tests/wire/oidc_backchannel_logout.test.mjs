@@ -224,6 +224,24 @@ test('who_is_to_be_told_survives_a_power_cut_and_a_restart', async () => {
 	assert.equal(heardBy('down')[1].claims.sid, claimsOf(id_token).sid);
 });
 
+test('a_drain_waits_for_no_peer_and_the_next_broker_tells_it', async () => {
+	anew();
+	const own = await Broker.start({ settings, objects: app('slow') });
+	let release;
+	const held = new Promise((resolve) => { release = resolve; });
+	peer.answers.slow = () => held.then(() => 200);
+	const { browser } = await obtainTokens(own, { client_id: 'slow', redirect_uri: 'https://web.example.org/callback', scope: 'openid' });
+	await leave(browser);
+	await hears('slow');
+	assert.equal((await own.stop()).code, 0);
+	release();
+	await own.serve();
+	await own.advance(61);
+	await own.debug({ tick: true });
+	await hears('slow', 2);
+	await eventually(async () => (await own.events('--kind', 'logout_told')).some(({ reason }) => reason === 'attempt 2'));
+});
+
 test('security-cases_8_private_addresses_are_told_only_when_the_owner_allows_them', async () => {
 	const guarded = await Broker.start({ objects: app('inside') + app('metadata').replace(peer.url, 'http://169.254.169.254') });
 	anew();
