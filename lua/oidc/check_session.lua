@@ -1,5 +1,6 @@
 -- oidc/check_session.lua: OpenID Connect Session Management 1.0: session_state, which an application keeps, and the frame that tells
 -- it whether the browser's session is still the one it was made of. The frame's script does the comparing.
+local address = require "config/address"
 local clients = require "auth/clients"
 local cors    = require "oidc/cors"
 local err     = require "kit/err"
@@ -18,10 +19,12 @@ function check_session.state(application, redirect_uri, current)
 	return hex.encode(crypto.sha256(text)) .. "." .. salt
 end
 
--- Applications at one's own machine come from any port (S18).
+-- Where its pages are. Those at one's own machine come from any port (S18).
 local function add_origins(set, application)
-	for origin in pairs(cors.origins(application)) do
-		local loopback = urls.is_native(origin .. "/") and origin:match("^(http://[^:]+)") or origin:match("^(http://%[::1%])")
+	local list = address.origins(application.redirect_uris or {})
+	for origin in pairs(cors.origins(application)) do list[#list + 1] = origin end
+	for _, origin in ipairs(list) do
+		local loopback = urls.is_native(origin .. "/") and (origin:match("^http://%[::1%]") or origin:match("^http://[^:]+"))
 		set[loopback and loopback .. ":*" or origin] = true
 	end
 end
