@@ -259,6 +259,25 @@ test('security-cases_9_names_states_and_addresses_are_text_on_every_page_of_a_si
 	clean(await browser.get(endSession({ post_logout_redirect_uri: nasty }, 'nasty')));
 });
 
+test('S15_the_page_of_front_channel_logout_names_exactly_its_frames', async () => {
+	const frames = await Broker.start({ objects: `
+application "odd" { name = ${JSON.stringify(nasty)}, client_id = "odd", client_secret = "odd-secret-long", consent = "implicit", redirect_uris = { "https://odd.example.org:8443/cb" }, scopes = { "openid" },
+	logout_uri = "https://odd.example.org:8443/out;a,b?x=1;y&z=%22", logout_method = "frontchannel" }
+application "unused" { client_id = "unused", client_secret = "unused-secret", redirect_uris = { "https://unused.example.org/cb" }, scopes = { "openid" }, logout_uri = "https://unused.example.org/out", logout_method = "frontchannel" }` });
+	const got = await obtainCode(frames, { client_id: 'odd', redirect_uri: 'https://odd.example.org:8443/cb', scope: 'openid' });
+	const token = await tokenRequest(frames, 'odd', { grant_type: 'authorization_code', code: got.code, redirect_uri: 'https://odd.example.org:8443/cb', code_verifier: got.verifier }, { authorization: `Basic ${Buffer.from('odd:odd-secret-long').toString('base64')}` });
+	const { iss, sid } = claimsOf(token.json.id_token);
+	const page = await got.browser.get(endSession({ id_token_hint: token.json.id_token }, 'odd'));
+	assert.equal(page.headers['content-security-policy'], "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'; frame-src https://odd.example.org:8443/out%3Ba%2Cb");
+	const sources = [...page.text.matchAll(/<iframe src="([^"]*)"/g)].map((match) => match[1].replaceAll('&amp;', '&'));
+	assert.deepEqual(sources, [`https://odd.example.org:8443/out;a,b?x=1;y&z=%22&iss=${encodeURIComponent(iss)}&sid=${sid}`]);
+	assert.doesNotMatch(page.text, /<img|<script/);
+	assert.match(page.headers.refresh, /^3; url=\/signout\?request=[\w-]+$/);
+	const next = page.headers.refresh.slice('3; url='.length);
+	assert.ok(saidGoodbye({ page: await got.browser.get(next) }));
+	assert.equal((await new Browser(frames).get(next)).status, 400);
+});
+
 test('the_global_issuer_has_an_end_session_of_its_own', async () => {
 	const got = await obtainCode(broker, { client_id: 'global', redirect_uri: 'https://web.example.org/callback', scope: 'openid' });
 	const token = (await tokenRequest(broker, 'global', { grant_type: 'authorization_code', code: got.code, redirect_uri: 'https://web.example.org/callback', code_verifier: got.verifier }, { authorization: `Basic ${Buffer.from('global:global-secret').toString('base64')}` })).json;
