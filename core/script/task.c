@@ -365,7 +365,7 @@ enum st task_spawn(lua_State *L, int nargs, int64_t deadline_us, const struct ta
 	struct task *t;
 
 	luaL_checkstack(L, 4, NULL);
-	if (count_get(COUNT_TASKS) >= 2 * (int64_t)TASKS_MAX || vm_retired(vm))
+	if (count_get(COUNT_TASKS) >= 2 * (int64_t)TASKS_MAX || vm_ending(vm))
 		goto busy;
 	t = task_new(vm, deadline_us, events, arg);
 	if (!t)

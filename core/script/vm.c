@@ -20,7 +20,7 @@ struct vm {
 	struct heap heap;
 	size_t used, max;
 	bool refuse_again; /* Lua tries a failed allocation a second time after collecting: fail that too */
-	bool retired, freeing, ticking;
+	bool retired, ending, freeing, ticking; /* ending: its tasks have been told to stop */
 	unsigned generation;
 	int entries;    /* registry reference of the entries' table */
 	char *lua_dir;  /* owns; NULL = assets */
@@ -396,6 +396,7 @@ static void grace_over(struct timer *t)
 {
 	struct vm *vm = container_of(t, struct vm, grace);
 
+	vm->ending = true;
 	task_cancel_all(vm);
 	close_when_idle(vm);
 }
@@ -404,8 +405,10 @@ void vm_retire(struct vm *vm, int64_t grace_us)
 {
 	assert(!vm->retired);
 	vm->retired = true;
-	if (vm->tasks > 0 && timer_start(&vm->grace, grace_us, grace_over) != ST_OK)
+	if (vm->tasks > 0 && timer_start(&vm->grace, grace_us, grace_over) != ST_OK) {
+		vm->ending = true;
 		task_cancel_all(vm);
+	}
 	close_when_idle(vm);
 }
 
@@ -414,7 +417,7 @@ void vm_free(struct vm *vm)
 	if (!vm)
 		return;
 	assert(!vm->running && !vm->freeing);
-	vm->retired = vm->freeing = true;
+	vm->retired = vm->ending = vm->freeing = true;
 	task_cancel_all(vm);
 	close_vm(vm);
 }
@@ -452,6 +455,11 @@ const char *vm_lua_dir(const struct vm *vm)
 bool vm_retired(const struct vm *vm)
 {
 	return vm->retired;
+}
+
+bool vm_ending(const struct vm *vm)
+{
+	return vm->ending;
 }
 
 bool vm_ticking(const struct vm *vm)

@@ -33,6 +33,7 @@ struct vm *vm_of(struct lua_State *L);
 size_t vm_memory(const struct vm *vm);
 unsigned vm_generation(const struct vm *vm);
 bool vm_retired(const struct vm *vm);
+bool vm_ending(const struct vm *vm); /* retired, and its tasks' time is over: none may be begun by another */
 const char *vm_lua_dir(const struct vm *vm); /* NULL = assets */
 
 /* Whether the entry "tick" runs now; bind/ keeps it. */

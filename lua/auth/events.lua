@@ -85,9 +85,11 @@ end
 -- Returns at once; the row is written by a task of its own, so a client that leaves takes no event with it.
 function events.add(event)
 	local statement = events.statement(event)
-	task.spawn(function()
-		rows.batch { statement }
-	end)
+	local function write() rows.batch { statement } end
+	-- With too many tasks the asker waits: nothing is lost.
+	if not task.spawn(write) then
+		write()
+	end
 end
 
 return events

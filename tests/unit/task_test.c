@@ -362,6 +362,19 @@ static void a_retired_state_closes_with_its_last_task(void **state)
 	vm = NULL;
 }
 
+static void what_a_task_of_a_retired_state_begins_ends_too(void **state)
+{
+	(void)state;
+	start("task.sleep(0.05) task.spawn(function() task.sleep(0.01) note('written') stop() end) "
+	      "return 1",
+		0);
+	vm_retire(vm, 5000000);
+	run_for(2000000);
+	assert_string_equal(seen.text, "written");
+	run_for(1000);
+	vm = NULL;
+}
+
 static void failing_memory_is_a_failed_task(void **state)
 {
 	(void)state;
@@ -424,6 +437,7 @@ int main(void)
 		ONE(closing_the_state_stops_parents_and_children),
 		ONE(spawned_tasks_run_after_the_spawner_waits),
 		ONE(a_retired_state_closes_with_its_last_task),
+		ONE(what_a_task_of_a_retired_state_begins_ends_too),
 		ONE(failing_memory_is_a_failed_task),
 		ONE(a_runaway_fails_with_a_traceback_and_the_next_task_runs),
 	};
