@@ -85,6 +85,13 @@ function claims.for_id_token(context)
 	return select(base, (context.requested or {}).id_token, made, extra)
 end
 
+-- Under which sub the application knows the person: as its ID tokens say it, which a script may have made (script_claims).
+function claims.subject(context)
+	local application = context.application
+	local made = scope.has(application.script_claims or {}, "sub") and claims.for_id_token(context).sub
+	return made or users.subject(context.user, application)
+end
+
 function claims.for_userinfo(context)
 	local made, extra = both(context, {})
 	return select(made, (context.requested or {}).userinfo, made, extra)

@@ -1,6 +1,7 @@
 -- auth/session.lua: who sits at the browser (D11). One durable login event, one session that points to it, and one function,
 -- decide, that says "silent answer, page, or error"; everything else asks here. Cookies as S12.
 local check = require "kit/check"
+local claims = require "auth/claims"
 local conf = require "kit/conf"
 local consent = require "auth/consent"
 local events = require "auth/events"
@@ -9,7 +10,6 @@ local rows = require "store/rows"
 local scope = require "kit/scope"
 local secrets = require "kit/secrets"
 local store = require "store/sessions"
-local users = require "store/users"
 
 local session = {}
 
@@ -238,9 +238,19 @@ local function too_old(t, current)
 	return t.max_age and (t.max_age == 0 or time.now() - current.login.at > t.max_age)
 end
 
+-- The sub that an ID token for `t` would have: what hints and the claims parameter speak of.
+function session.subject(t, current, application, req)
+	local params = t.params or {}
+	return claims.subject {
+		user = current.user, application = application, scopes = params.scopes or {}, grant_type = "authorization_code",
+		login = current.login, session_id = current.id, req = req, requested = params.claims,
+		alone = params.response_type == "id_token",
+	}
+end
+
 -- What is missing before `t` may be answered for `current` (nil: nobody): nil, or a page and the error that
 -- prompt=none gets for it (OpenID Connect Core 3.1.2.1, 3.1.2.6).
-local function missing(t, current, application, scopes)
+local function missing(t, current, application, scopes, req)
 	if not current then
 		return "sign_in", "login_required"
 	end
@@ -248,7 +258,7 @@ local function missing(t, current, application, scopes)
 	if not new and (asked(t, "login") or too_old(t, current)) then
 		return "sign_in", "login_required"
 	end
-	if t.hint_subject and t.hint_subject ~= users.subject(current.user, application) then
+	if t.hint_subject and t.hint_subject ~= session.subject(t, current, application, req) then
 		if new then
 			return "error", "login_required"
 		end
@@ -263,8 +273,8 @@ local function missing(t, current, application, scopes)
 end
 
 -- "silent", "sign_in", "select_account", "consent", or "error" with code and description. t: auth/transaction.
-function session.decide(t, current, application, scopes)
-	local page, code = missing(t, current, application, scopes)
+function session.decide(t, current, application, scopes, req)
+	local page, code = missing(t, current, application, scopes, req)
 	if not page then
 		return "silent"
 	end

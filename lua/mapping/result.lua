@@ -8,8 +8,21 @@ for name in ([[iss aud azp client_id exp iat nbf jti nonce at_hash c_hash s_hash
 	tlk]]):gmatch("%S+") do
 	reserved[name] = true
 end
--- S21: these a script may set where the application lists them in script_claims.
-local grantable = { sub = true, acr = true, amr = true, auth_time = true }
+local function text(value) return type(value) == "string" and value ~= "" and #value <= 255 end
+
+local function list_of_texts(value)
+	if not result.is_list(value) then return false end
+	for _, item in ipairs(value) do
+		if not text(item) then return false end
+	end
+	return true
+end
+
+local function seconds(value) return math.type(value) == "integer" and value >= 0 end
+
+-- S21: these a script may set where the application lists them in script_claims, in the shape that OpenID Connect Core 2 has them
+-- in: clients refuse an ID token of another.
+local grantable = { sub = text, acr = text, amr = list_of_texts, auth_time = seconds }
 
 function result.is_list(value)
 	if type(value) ~= "table" then return false end
@@ -111,8 +124,9 @@ end
 function result.drop_reserved(claims, script_claims)
 	local allowed, dropped = {}, {}
 	for _, name in ipairs(script_claims or {}) do allowed[name] = true end
-	for name in pairs(claims) do
-		if reserved[name] or (grantable[name] and not allowed[name]) then dropped[#dropped + 1] = name end
+	for name, value in pairs(claims) do
+		local fits = grantable[name]
+		if reserved[name] or (fits and not (allowed[name] and fits(value))) then dropped[#dropped + 1] = name end
 	end
 	for _, name in ipairs(dropped) do claims[name] = nil end
 	table.sort(dropped)

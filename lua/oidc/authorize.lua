@@ -13,7 +13,6 @@ local scope       = require "kit/scope"
 local session     = require "auth/session"
 local transaction = require "auth/transaction"
 local urls        = require "kit/urls"
-local users       = require "store/users"
 
 local authorize = { kind = "page" }
 
@@ -47,13 +46,13 @@ local function to_page(req, t, page, scopes)
 end
 
 -- S20: the claims parameter may insist on one person.
-local function expected_person(t, application, current)
-	local claims = t.params.claims
-	return not (claims and claims.subject) or claims.subject == users.subject(current.user, application)
+local function expected_person(req, t, application, current)
+	local wanted = t.params.claims and t.params.claims.subject
+	return not wanted or wanted == session.subject(t, current, application, req)
 end
 
 local function issue(req, context, t, current)
-	if not expected_person(t, context.application, current) then
+	if not expected_person(req, t, context.application, current) then
 		answer.fail(context, "login_required", "Another person is signed in than the one asked for.")
 	end
 	task.detach()
@@ -69,13 +68,13 @@ local function proceed(req, context, t)
 	if t.denied then answer.fail(context, "access_denied", t.denied) end
 	local current = session.current(req)
 	local scopes = t.params.consent_scopes
-	local verdict, code, description = session.decide(t, current, context.application, scopes)
+	local verdict, code, description = session.decide(t, current, context.application, scopes, req)
 	-- The person is known, and nothing but consent may be missing: now the policies are asked.
 	if policy.asked(context.application) and (verdict == "silent" or verdict == "consent" or code == "consent_required") then
 		local decision = policy.decide(req, context, t, current)
 		if not decision.allowed then return policy.refuse(req, context, t, decision, sealed) end
 		scopes = decision.scopes
-		verdict, code, description = session.decide(t, current, context.application, scopes)
+		verdict, code, description = session.decide(t, current, context.application, scopes, req)
 	end
 	if verdict == "silent" then return issue(req, context, policy.narrow(t, scopes), current) end
 	if verdict == "error" then answer.fail(context, code, description) end

@@ -16,7 +16,7 @@ local request = {}
 
 local limits = {
 	response_type = 100, response_mode = 100, scope = 2000, state = 2000, nonce = 1000, prompt = 100, max_age = 20,
-	code_challenge = 1000, code_challenge_method = 20, id_token_hint = 4000, login_hint = 320, claims = 3000, acr_values = 1000,
+	code_challenge = 1000, code_challenge_method = 20, id_token_hint = 8192, login_hint = 320, claims = 3000, acr_values = 1000,
 }
 
 local known_prompts = { none = true, login = true, consent = true, select_account = true }

@@ -85,6 +85,15 @@ return {
 	["S21 script_claims never opens the provider's own claims"] = function()
 		same(result.drop_reserved({ iss = "x", aud = "y" }, { "iss", "aud" }), { "aud", "iss" })
 	end,
+	["S21 what a script may set has the shape of OpenID Connect Core 2"] = function()
+		local leave = { "sub", "acr", "amr", "auth_time" }
+		for _, wrong in ipairs { { sub = 5 }, { sub = "" }, { sub = {} }, { sub = ("x"):rep(256) }, { acr = { "x" } }, { amr = "otp" }, { amr = { 1 } },
+			{ amr = { otp = true } }, { auth_time = "1" }, { auth_time = -1 }, { auth_time = 1.5 } } do
+			local name = next(wrong)
+			same(result.drop_reserved(wrong, leave), { name })
+		end
+		same(result.drop_reserved({ sub = ("x"):rep(255), acr = "high", amr = { "otp", "pwd" }, auth_time = 0 }, leave), {})
+	end,
 	["a declared mapping replaces the built-in one of its scope"] = function()
 		with({ script("groups", "return { 'only' }") }, function()
 			same(claims { "groups" }, { groups = { "only" } })

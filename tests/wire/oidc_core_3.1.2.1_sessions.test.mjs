@@ -57,6 +57,14 @@ test('oidcc-id-token-hint_of_the_same_user_is_silent_and_of_another_login_requir
 	assert.equal(error(foreign), 'invalid_request');
 });
 
+test('oidcc-id-token-hint_may_be_as_long_as_the_ID_tokens_that_we_make', async () => {
+	const groups = Array.from({ length: 150 }, (_, n) => `"a-group-with-a-long-name-${n}"`);
+	const broker = await Broker.start({ objects: `${groups.map((name) => `group ${name} {}`).join('\n')}\nuser "crowd" { password = "crowd-of-groups", groups = { ${groups.join(', ')} } }` });
+	const { id_token, browser } = await obtainTokens(broker, { scope: 'openid groups' }, { username: 'crowd', password: 'crowd-of-groups' });
+	assert.ok(id_token.length > 5000);
+	assert.equal(error(await again(broker, browser, { prompt: 'none', id_token_hint: id_token })), null);
+});
+
 test('prompt_consent_and_select_account_show_their_pages_and_none_says_what_is_missing', async () => {
 	const broker = await Broker.start();
 	const { browser } = await obtainTokens(broker);

@@ -2,7 +2,7 @@
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { Broker } from '../harness/broker.mjs';
-import { Browser, claimsOf, obtainTokens, secretOf } from '../harness/browser.mjs';
+import { Browser, authorizeUrl, claimsOf, obtainTokens, secretOf } from '../harness/browser.mjs';
 
 async function brokerWith(scripts) {
 	const names = Object.keys(scripts);
@@ -58,6 +58,13 @@ application "own" { client_id = "own", client_secret = "own-secret", redirect_ur
 	const got = await obtainTokens(broker, { client_id: 'own', redirect_uri: 'https://web.example.org/callback', scope: 'openid own' });
 	const info = await new Browser(broker).get('/application/o/userinfo/', { headers: { authorization: `Bearer ${got.access_token}` } });
 	assert.deepEqual([claimsOf(got.id_token).sub, claimsOf(got.access_token).sub, info.json.sub], Array(3).fill('employee-alice'));
+	// A hint and the claims parameter speak of that sub too, and of nobody else's.
+	const asked = async (parameters) => (await got.browser.open(authorizeUrl(broker, { client_id: 'own', redirect_uri: 'https://web.example.org/callback', scope: 'openid own', prompt: 'none', ...parameters }))).away.searchParams;
+	const claimed = (value) => ({ claims: JSON.stringify({ id_token: { sub: { value } } }) });
+	const bob = await obtainTokens(broker, { client_id: 'own', redirect_uri: 'https://web.example.org/callback', scope: 'openid own' }, { username: 'bob', password: 'builder-bob' });
+	for (const [parameters, error] of [[{ id_token_hint: got.id_token }, null], [{ id_token_hint: bob.id_token }, 'login_required'], [claimed('employee-alice'), null], [claimed('employee-bob'), 'login_required']]) {
+		assert.equal((await asked(parameters)).get('error'), error, JSON.stringify(parameters));
+	}
 });
 
 test('a_failing_script_drops_its_claims_and_leaves_an_event_with_script_and_line', async () => {
