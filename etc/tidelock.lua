@@ -26,6 +26,10 @@ data = "/var/lib/tidelock"
 -- How many connections at once, in all and from one address.
 -- connections = { total = 1000, per_address = 100 }
 
+-- What the broker asks of others (a client's jwks_uri, back-channel logout) goes to the internet only. `allow` names what of your
+-- own networks it may ask, `ca_file` whose certificates it believes beside the machine's list of authorities.
+-- outgoing = { allow = { "wiki.corp.example", "10.20.0.0/16" }, ca_file = "corp-ca.pem", proxy = "http://proxy.corp.example:3128" }
+
 -- Permissions: "everything", "manage_users", "read_directory".
 group "admins" { permissions = { "everything" } }
 group "staff" {}

@@ -3,13 +3,18 @@
 
 #include "base/clock.h"
 #include "base/fault.h"
+#include "base/log.h"
 #include "loop/pool.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #define ENTRIES 64
+#define WARN_US (3600 * INT64_C(1000000))
 #define KEEP_US (60 * INT64_C(1000000))
 
 struct lookup {
@@ -127,11 +132,29 @@ static void tell_waiters(struct entry *e, const struct lookup *l)
 	}
 }
 
+/* The worker may read the files that were there when it sealed itself. One that was replaced is another: without it the C library
+ * asks nobody, which looks like a name server that does not answer. */
+static void warn_of_replaced_file(void)
+{
+	static int64_t said;
+	int64_t now = clock_mono_us();
+	int fd = open("/etc/resolv.conf", O_RDONLY | O_CLOEXEC);
+
+	if (fd >= 0)
+		close(fd);
+	else if (errno == EACCES && (said == 0 || now - said > WARN_US)) {
+		said = now;
+		log_line(LOG_WARN, "names cannot be looked up: /etc/resolv.conf was replaced since the start, a restart makes it readable");
+	}
+}
+
 static void landed(struct op *op)
 {
 	struct lookup *l = container_of(op, struct lookup, job.op);
 	struct entry *e = entries ? entry_of(l->name) : NULL;
 
+	if (l->st == ST_TIMEOUT)
+		warn_of_replaced_file();
 	if (e && e->lookup == l) {
 		e->lookup = NULL;
 		memcpy(e->addresses, l->addresses, sizeof e->addresses);
