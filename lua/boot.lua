@@ -8,6 +8,7 @@ local cors         = require "oidc/cors"
 local database     = require "store/database"
 local declared     = require "store/declared"
 local err          = require "kit/err"
+local fetch        = require "kit/fetch"
 local gate         = require "boot/gate"
 local housekeeping = require "auth/housekeeping"
 local keys         = require "auth/keys"
@@ -44,7 +45,7 @@ function boot.start(config, mode)
 	conf.use(config)
 	local _, failure = database.migrate()
 	if failure then return nil, failure end
-	local problem = client_keys.problems(config)[1]
+	local problem = client_keys.problems(config)[1] or select(2, fetch.usable(config))
 	if problem then return nil, problem end
 	local serving = mode == "serve" or mode == "reload"
 	script.provide(require "mapping/world")

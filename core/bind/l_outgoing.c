@@ -1,6 +1,7 @@
 /* l_outgoing.c: the Lua table `outgoing`: HTTP requests of ours to others. lua/kit/fetch.lua puts the settings around it. */
 #include "bind/bind.h"
 #include "http/client.h"
+#include "net/tls_trust.h"
 #include "script/task.h"
 
 #include <lauxlib.h>
@@ -190,9 +191,29 @@ static int l_request(lua_State *L)
 	return task_wait(L, t, &f->op);
 }
 
+/* authorities(pem) → true | nil, reason: whether requests could go by them */
+static int l_authorities(lua_State *L)
+{
+	struct tls_trust *trust = NULL;
+	struct slice pem;
+	enum st st;
+
+	pem.p = (const unsigned char *)luaL_checklstring(L, 1, &pem.n);
+	st = tls_trust_get(pem, false, &trust);
+	tls_trust_unref(trust);
+	if (st == ST_OK) {
+		lua_pushboolean(L, 1);
+		return 1;
+	}
+	lua_pushnil(L);
+	lua_pushstring(L, st_name(st));
+	return 2;
+}
+
 int bind_outgoing(lua_State *L)
 {
-	static const luaL_Reg functions[] = {{"request", l_request}, {NULL, NULL}};
+	static const luaL_Reg functions[] = {
+		{"request", l_request}, {"authorities", l_authorities}, {NULL, NULL}};
 
 	luaL_newlib(L, functions);
 	return 1;

@@ -3,6 +3,7 @@
 local args = require "command/args"
 local client_keys = require "auth/client_keys"
 local declared = require "store/declared"
+local fetch = require "kit/fetch"
 local print_ = require "command/print"
 local script = require "mapping/script"
 
@@ -36,6 +37,8 @@ function check.run(argv, first, body)
 	for _, problem in ipairs(client_keys.problems(body.config)) do
 		errors[#errors + 1] = problem
 	end
+	local _, unusable = fetch.usable(body.config)
+	errors[#errors + 1] = unusable
 	local warnings = body.config.warnings or {}
 	if options.json then
 		return { status = #errors > 0 and 1 or 0, out = print_.json(json.object {

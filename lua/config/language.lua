@@ -206,7 +206,7 @@ local function copy_of(library, without)
 	return out
 end
 
--- The worker cannot open the file: it gets the text, as `ca`.
+-- The worker cannot open the file: it gets the text, as `ca`, and where the name stands, as `at`.
 local function read_authorities(state, outgoing, file, line)
 	outgoing.ca_file = resolve(outgoing.ca_file, file)
 	local text, why = read(state, outgoing.ca_file, FILE_MAX)
@@ -216,7 +216,7 @@ local function read_authorities(state, outgoing, file, line)
 	if why then
 		language.report(state, file, line, ("outgoing.ca_file: %s: %s"):format(outgoing.ca_file, why))
 	end
-	outgoing.ca = text
+	outgoing.ca, outgoing.at = text, ("%s:%d"):format(file, line)
 end
 
 local function assign(state, name, value)

@@ -25,6 +25,15 @@ function fetch.request(options)
 	}
 end
 
+-- Is what a configuration says of it of use? true, or nil and "file:line: what is wrong".
+function fetch.usable(config)
+	local settings = (config.settings or {}).outgoing
+	if settings and settings.ca and not outgoing.authorities(settings.ca) then
+		return nil, ("%s: outgoing.ca_file: %s: its certificates cannot be read"):format(settings.at, settings.ca_file)
+	end
+	return true
+end
+
 local function with(options, changes)
 	local out = {}
 	for name, value in pairs(options or {}) do

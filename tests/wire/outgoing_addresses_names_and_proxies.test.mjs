@@ -97,6 +97,10 @@ test('the_configuration_says_where_it_is_wrong', async () => {
 	await writeFile(path.join(broker.dir, 'broken.pem'), '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n');
 	assert.match(await check('outgoing = { ca_file = "absent.pem" }'), /tidelock\.lua:5: outgoing\.ca_file: .*absent\.pem: No such file/);
 	assert.match(await check('outgoing = { ca_file = "not.pem" }'), /tidelock\.lua:5: .*not\.pem: holds no certificate in PEM/);
+	assert.match(await check('outgoing = { ca_file = "broken.pem" }'), /tidelock\.lua:5: outgoing\.ca_file: .*broken\.pem: its certificates cannot be read/);
+	const reloaded = await broker.overControl('POST', '/reload');
+	assert.equal(reloaded.status, 409);
+	assert.match(reloaded.text, /broken\.pem/);
 	assert.match(await check('outgoing = { allow = { "10.0.0.0/33" } }'), /tidelock\.lua:5: outgoing \.allow item 1 "10\.0\.0\.0\/33" is neither/);
 	assert.match(await check('outgoing = { allow = { "0x7f.1" } }'), /is neither a host name nor a network/);
 	assert.match(await check('outgoing = { allow = { "http://x" } }'), /is neither a host name nor a network/);
