@@ -9,6 +9,8 @@
 
 #define CONNS_MAX 64u
 #define CONNS_PER_KEY 8u
+/* Once half of all are in use: several slow peers together do not take the rest. */
+#define CONNS_PER_KEY_BUSY 2u
 #define WAITING_MAX 512u
 #define WAITING_PER_KEY 128u
 #define IDLE_US (30 * INT64_C(1000000))
@@ -175,14 +177,15 @@ struct http_conn *pool_take(struct http_call *call)
 /* Idle connections make room. */
 static bool make_room(const unsigned char *key)
 {
+	unsigned mine = count_conns(&pool.conns, key), all = count_conns(&pool.conns, NULL);
 	struct http_conn *idle;
 
-	if (count_conns(&pool.conns, key) >= CONNS_PER_KEY)
+	if (mine >= (all < CONNS_MAX / 2 ? CONNS_PER_KEY : CONNS_PER_KEY_BUSY))
 		return false;
 	idle = idle_one(key);
-	if (idle && count_conns(&pool.conns, key) + count_conns(&pool.idle, key) >= CONNS_PER_KEY)
+	if (idle && mine + count_conns(&pool.idle, key) >= CONNS_PER_KEY)
 		conn_end(idle);
-	if (count_conns(&pool.conns, NULL) + count_conns(&pool.idle, NULL) < CONNS_MAX)
+	if (all + count_conns(&pool.idle, NULL) < CONNS_MAX)
 		return true;
 	if (list_empty(&pool.idle))
 		return false;

@@ -81,8 +81,10 @@ static void *thread_main(void *arg)
 
 	while ((job = take_job(pool, &epoch)) != NULL) {
 		job->work(job);
-		if (!hand_over(pool, epoch, job))
+		if (!hand_over(pool, epoch, job)) {
+			job->op.free(&job->op);
 			break;
+		}
 	}
 	return NULL;
 }

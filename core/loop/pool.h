@@ -18,7 +18,8 @@ struct job {
 must_check enum st pool_open(enum lane lane, unsigned threads, unsigned queue_max);
 /* ST_BUSY when the queue is full (the job stays the caller's). */
 must_check enum st pool_submit(struct job *job);
-/* All lanes: waits for running jobs, drops the queues. A look-up that does not end within a second is left behind. */
+/* All lanes: waits for running jobs, drops the queues. A look-up that does not end within a second is left behind; its op.free
+ * is then called on its thread. */
 void pool_close(void);
 
 /* A way back to the loop for threads of others (the store): completed jobs are handed over through one eventfd. */

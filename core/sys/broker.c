@@ -21,7 +21,7 @@
 #define POOL_QUEUE 64
 /* They wait for name servers and cost nothing meanwhile. */
 #define NAME_THREADS 8
-#define NAME_QUEUE 32
+#define NAME_QUEUE 56
 
 static enum st fail(const char *path, char *error, size_t error_size)
 {

@@ -275,7 +275,7 @@ static int set_up(void **state)
 	peer.fd = listening(&peer.port, INADDR_LOOPBACK);
 	peer.connections = peer.requests = peer.most_open = 0;
 	if (pthread_create(&peer.thread, NULL, peer_main, NULL) || loop_open() ||
-		pool_open(LANE_WORK, 1, 4) || pool_open(LANE_NAMES, 2, 8))
+		pool_open(LANE_WORK, 1, 4) || pool_open(LANE_NAMES, 2, 32))
 		return -1;
 	return timer_start(&guard, 10000000, too_late) == ST_OK ? 0 : -1;
 }
@@ -538,6 +538,39 @@ static void many_share_few_connections(void **state)
 		answered(&all[i], 200, "hello");
 	assert_int_equal(peer.most_open, 8);
 	assert_int_equal(peer.connections, 8);
+}
+
+/* Ten peers that never answer, asked ten times each, do not take all connections: an eleventh is asked at once. */
+static void many_slow_peers_leave_room(void **state)
+{
+	struct http_call_options o = options("GET");
+	struct slice allow[11];
+	char names[11][20], url[100];
+	struct asked slow[100], a;
+	int64_t began = clock_work_us();
+
+	(void)state;
+	for (int i = 0; i < 11; i++) {
+		snprintf(names[i], sizeof names[i], "slow-%d.test", i);
+		allow[i] = slice_str(names[i]);
+		assert_int_equal(dns_pretend(names[i], "127.0.0.1", 0), ST_OK);
+	}
+	o.allow = allow;
+	o.allow_count = ARRAY_LEN(allow);
+	o.timeout_us = 1500000;
+	for (size_t i = 0; i < ARRAY_LEN(slow); i++) {
+		snprintf(url, sizeof url, "http://%s:%u/never", names[i / 10], peer.port);
+		begin(&slow[i], o, url);
+	}
+	snprintf(url, sizeof url, "http://%s:%u/hello", names[10], peer.port);
+	begin(&a, o, url);
+	under_way = 1; /* only this one is waited for */
+	loop_run();
+	assert_true(clock_work_us() - began < 1000000);
+	answered(&a, 200, "hello");
+	for (size_t i = 0; i < ARRAY_LEN(slow); i++)
+		http_call_free(slow[i].call);
+	under_way = 0;
 }
 
 static void the_queue_has_an_end(void **state)
@@ -889,6 +922,7 @@ int main(void)
 		TEST(a_dead_connection_costs_one_more_try),
 		TEST(retries_are_bounded),
 		TEST(many_share_few_connections),
+		TEST(many_slow_peers_leave_room),
 		TEST(the_queue_has_an_end),
 		TEST(a_request_may_be_given_up),
 		TEST(every_address_of_a_name_is_judged),

@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 #include <cmocka.h>
+#include <time.h>
 
 #include "http/h1.h"
 
@@ -233,6 +234,56 @@ static void everything_has_a_cap(void **state)
 	repeated("", "HTTP/1.1 100 Continue\r\nX: 0123456789\r\n\r\n", 200, "", 431);
 }
 
+/* ---- growth: ten times the input, at most fifteen times the work ---- */
+
+static double seconds_to_parse(const char *before, const char *piece, size_t times, size_t step)
+{
+	struct h1_limits wide = {SIZE_MAX / 4, SIZE_MAX / 4, SIZE_MAX / 4, SIZE_MAX / 4};
+	struct timespec a, b;
+	struct buf text = {0};
+	double best = 1e9;
+
+	buf_add_str(&text, before);
+	for (size_t i = 0; i < times; i++)
+		buf_add_str(&text, piece);
+	for (int round = 0; round < 5; round++) {
+		struct h1 p;
+		size_t used;
+		double s;
+
+		h1_init_response(&p, &wide);
+		clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &a);
+		assert_int_equal(feed_all(&p, buf_slice(&text), step, &used), ST_MORE);
+		clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &b);
+		h1_free(&p);
+		s = (double)(b.tv_sec - a.tv_sec) + (double)(b.tv_nsec - a.tv_nsec) / 1e9;
+		best = s < best ? s : best;
+	}
+	buf_free(&text);
+	return best;
+}
+
+static void work_grows_with_the_input(void **state)
+{
+	static const struct {
+		const char *before, *piece;
+	} rows[] = {{"HTTP/1.1 200 ", "x"}, {"", "HTTP/1.1 100 Continue\r\n\r\n"},
+		{"HTTP/1.1 200 OK\r\n", "X: y\r\n"}, {"HTTP/1.1 200 OK\r\n\r\n", "x"},
+		{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "1\r\nx\r\n"}};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		for (int bytes = 0; bytes < 2; bytes++) {
+			size_t step = bytes ? 1 : SIZE_MAX;
+			double a = seconds_to_parse(rows[i].before, rows[i].piece, 5000, step),
+			       b = seconds_to_parse(rows[i].before, rows[i].piece, 50000, step);
+
+			if (b > a * 15 + 0.002)
+				fail_msg("%s: %.6f s, ten times as much %.6f s", rows[i].piece, a, b);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -241,6 +292,7 @@ int main(void)
 		cmocka_unit_test(what_could_be_read_two_ways_is_refused),
 		cmocka_unit_test(what_is_cut_off_is_no_answer),
 		cmocka_unit_test(everything_has_a_cap),
+		cmocka_unit_test(work_grows_with_the_input),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

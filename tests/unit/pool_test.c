@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/fault.h"
@@ -239,6 +240,75 @@ static void other_threads_hand_over_through_a_landing(void **state)
 	landing_close(&landing);
 }
 
+/* ---- lanes ---- */
+
+static atomic_int names_done;
+
+static void look_up_slowly(struct job *job)
+{
+	usleep((useconds_t)container_of(job, struct sum, job)->in * 1000);
+	atomic_fetch_add(&names_done, 1);
+}
+
+static void free_quietly(struct op *op)
+{
+	free(container_of(op, struct sum, job.op));
+}
+
+static enum st submit_name(int milliseconds)
+{
+	struct sum *s = calloc(1, sizeof *s);
+	enum st st;
+
+	s->in = milliseconds;
+	s->job = (struct job){.op = {.free = free_quietly}, .work = look_up_slowly, .lane = LANE_NAMES};
+	st = pool_submit(&s->job);
+	if (st != ST_OK)
+		free(s);
+	return st;
+}
+
+static void lanes_do_not_wait_for_each_other(void **state)
+{
+	(void)state;
+	assert_int_equal(pool_open(LANE_NAMES, 1, 2), ST_OK);
+	atomic_store(&names_done, 0);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(submit_name(300), ST_OK);
+		usleep(20000); /* the first has begun */
+	}
+	assert_int_equal(submit_name(300), ST_BUSY);
+	wanted = 3;
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(submit(i), ST_OK);
+	loop_run();
+	assert_int_equal(landed, 3);
+	assert_int_equal(atomic_load(&names_done), 0);
+}
+
+static void a_look_up_that_hangs_does_not_hold_the_end(void **state)
+{
+	struct timespec a, b;
+
+	(void)state;
+	assert_int_equal(pool_open(LANE_NAMES, 1, 2), ST_OK);
+	atomic_store(&names_done, 0);
+	assert_int_equal(submit_name(2500), ST_OK);
+	usleep(20000);
+	clock_gettime(CLOCK_MONOTONIC, &a);
+	pool_close();
+	clock_gettime(CLOCK_MONOTONIC, &b);
+	assert_true(b.tv_sec - a.tv_sec <= 2);
+	assert_int_equal(atomic_load(&names_done), 0);
+	assert_int_equal(count_get(COUNT_JOBS), 0);
+	/* It comes home to another opening, which does not take it for its own. */
+	assert_int_equal(pool_open(LANE_NAMES, 1, 2), ST_OK);
+	while (atomic_load(&names_done) == 0)
+		usleep(10000);
+	usleep(20000);
+	assert_int_equal(submit_name(0), ST_OK);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -253,6 +323,9 @@ int main(void)
 			closing_waits_for_what_runs_and_drops_the_rest, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			other_threads_hand_over_through_a_landing, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(lanes_do_not_wait_for_each_other, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_look_up_that_hangs_does_not_hold_the_end, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

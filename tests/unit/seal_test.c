@@ -111,6 +111,24 @@ static int listen_on_stream(void)
 	return fd < 0 ? NOT_SEALED : result(listen(fd, 1));
 }
 
+static int bind_to(int type)
+{
+	struct sockaddr_in at = {.sin_family = AF_INET};
+	int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
+
+	return fd < 0 ? NOT_SEALED : result(bind(fd, (struct sockaddr *)&at, sizeof at));
+}
+
+static int bind_stream(void)
+{
+	return bind_to(SOCK_STREAM);
+}
+
+static int bind_datagram(void)
+{
+	return bind_to(SOCK_DGRAM);
+}
+
 static int read_names(void)
 {
 	return result(open("/etc/hosts", O_RDONLY));
@@ -243,6 +261,9 @@ static void worker_opens_no_sockets(void **state)
 	assert_int_equal(in_child(as_upstream_worker, open_stream), FINE);
 	assert_int_equal(in_child(as_upstream_worker, open_datagram), FINE);
 	assert_int_equal(in_child(as_upstream_worker, listen_on_stream), EPERM);
+	assert_int_equal(in_child(as_upstream_worker, bind_datagram), FINE);
+	if (seal_landlock_version() >= 4)
+		assert_int_equal(in_child(as_upstream_worker, bind_stream), EACCES);
 	assert_int_equal(in_child(as_upstream_worker, open_local), EACCES);
 	assert_int_equal(in_child(as_upstream_worker, open_packet), EACCES);
 	assert_int_equal(in_child(as_upstream_worker, open_raw), EACCES);

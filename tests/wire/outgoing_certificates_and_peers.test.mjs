@@ -25,6 +25,13 @@ const both = await rawPeer((socket) => socket.end(`HTTP/1.1 200 OK\r\nContent-Le
 const cut = await rawPeer((socket) => socket.end(`HTTP/1.1 200 OK\r\nContent-Length: 20000\r\n\r\n${keySet}`));
 const endless = await rawPeer((socket) => { socket.write('HTTP/1.1 200 OK\r\n\r\n'); const more = () => { while (!socket.destroyed && socket.write('x'.repeat(65536))); }; socket.on('drain', more); more(); });
 const heads = await rawPeer((socket) => { socket.write('HTTP/1.1 200 OK\r\n'); const more = () => { while (!socket.destroyed && socket.write('X-Y: zzzzzzzzzzzzzzzz\r\n'.repeat(1000))); }; socket.on('drain', more); more(); });
+const unending = (how) => peer((request) => { request.socket.write(`HTTP/1.1 200 OK\r\n\r\n${keySet}`, () => request.socket[how]()); }, ours.certificate(['peer.test']));
+const ended = await unending('end'), truncated = await unending('destroy');
+const open = new Set();
+let most = 0;
+const crowded = await peer((request, response) => setTimeout(() => serve(request, response), 10));
+crowded.server.on('connection', (socket) => { most = Math.max(most, open.add(socket).size); socket.on('close', () => open.delete(socket)); });
+const crowd = Array.from({ length: 100 }, (_, i) => `crowd${i}`);
 const redirect = await peer((request, response) => { response.writeHead(302, { location: `http://127.0.0.1:${plain.port}/` }); response.end(); });
 
 const url = (at, scheme = 'https', host = 'peer.test') => `${scheme}://${host}:${at.port}/jwks`;
@@ -35,6 +42,7 @@ const broker = await Broker.start({
 		good: url(good), address: url(good, 'https', '127.0.0.1'), rsa12: url(rsa12), tls11: url(tls11), expired: url(expired), early: url(early), unknown: url(unknown),
 		misnamed: url(wildcard, 'https', 'deep.peer.test'), wildcard: url(wildcard), ipless: url(rsa12, 'https', '127.0.0.1'), plain_as_tls: url(plain), tls_as_plain: url(good, 'http'),
 		silent: url(silent, 'http'), trickling: url(trickling, 'http'), twice: url(twice, 'http'), both: url(both, 'http'), cut: url(cut, 'http'), endless: url(endless, 'http'), heads: url(heads, 'http'), redirect: url(redirect, 'http'),
+		...Object.fromEntries(crowd.map((name) => [name, `${url(crowded, 'http')}?${name}`])), ended: url(ended), truncated: url(truncated),
 		closed: 'http://127.0.0.1:1/', later: url(good), hanging: `${url(silent, 'http')}?2`, left: `${url(silent, 'http')}?3`,
 	}),
 });
@@ -66,6 +74,8 @@ test('an_answer_that_could_be_read_two_ways_is_none', async () => {
 	await notReached(broker, 'twice', /protocol more than one Content-Length/);
 	await notReached(broker, 'both', /protocol Transfer-Encoding beside Content-Length/);
 	await notReached(broker, 'cut', /closed /);
+	await reached(broker, 'ended');
+	await notReached(broker, 'truncated', /closed /); // without a good-bye, somebody may have cut it off
 	await notReached(broker, 'tls_as_plain', /protocol |closed |status 400/);
 	await notReached(broker, 'closed', /connect /);
 });
@@ -88,6 +98,11 @@ test('a_slow_peer_is_waited_for_so_long_and_delays_nobody_else', async () => {
 	await slow;
 	const took = performance.now() - began;
 	assert.ok(took > 4500 && took < 12000, `a total deadline, however the bytes trickle: ${took}`);
+});
+
+test('a_hundred_requests_share_eight_connections', async () => {
+	await Promise.all(crowd.map((client) => reached(broker, client)));
+	assert.ok(most > 1 && most <= 8, `${most} connections at once`);
 });
 
 test('nothing_is_left_of_requests_that_are_over', async () => {
