@@ -1,9 +1,11 @@
 -- auth/devices.lua: the device flow (RFC 8628) behind its endpoints: a device asks, a person answers on another machine, the
 -- device polls meanwhile.
 local address = require "kit/address"
+local claims = require "auth/claims"
 local consent = require "auth/consent"
 local err = require "kit/err"
 local events = require "auth/events"
+local policies = require "auth/policies"
 local rows = require "store/rows"
 local scope = require "kit/scope"
 local secrets = require "kit/secrets"
@@ -215,10 +217,17 @@ local function event(kind, row, application, current, req, reason)
 	}
 end
 
--- The person agrees to `scopes`; true, or nil when it is too late. The consent is remembered, so that the portal page can
--- take it back.
+-- What the person is asked to agree to: what the device asked for, and what the application has in every ID token.
+function devices.consent_scopes(row, application)
+	return scope.union(row.scopes, claims.always(application))
+end
+
+-- The person agrees to `scopes` (of consent_scopes); true, or nil when it is too late. The consent is remembered, so that the
+-- portal page can take it back.
 function devices.approve(row, application, current, scopes, req)
-	local statements = { store.approve_statement(row, current.id, scope.join(scopes)),
+	local granted = scope.intersect(row.scopes, scopes)
+	local statements = { store.approve_statement(row, current.id, scope.join(granted),
+		policies.claims(nil, devices.consent_scopes(row, application), scopes)),
 		event("device_approved", row, application, current, req, scope.join(scopes)) }
 	local agreed = consent.statements(current.user, application, scopes, req)
 	table.move(agreed, 1, #agreed, #statements + 1, statements)

@@ -6,8 +6,9 @@ local store = require "store/events"
 
 local events = {}
 
--- What happens again at each request until somebody mends it.
-local MERGED = { script_failed = true, claim_dropped = true, sign_in_failed = true, client_failed = true, device_failed = true }
+-- What happens again at each request until somebody mends it, and what strangers can cause as often as they like.
+local MERGED = { script_failed = true, claim_dropped = true, sign_in_failed = true, client_failed = true, device_failed = true,
+	sign_in_cancelled = true }
 
 local function id_of(thing)
 	return type(thing) == "table" and thing.id or type(thing) == "string" and thing or nil

@@ -95,11 +95,11 @@ function helpers.create_jwt(about, entry, pk, slug, wanted, validity)
 		user = person, application = application, scopes = scope.intersect(asked, application.scopes), grant_type = "ak_create_jwt",
 		req = about.req, login = about.login, session_id = about.session_id, depth = (about.depth or 0) + 1,
 	}
-	local decision = policies.decide(context)
-	if not decision.allowed then return false, "the policies of the application refuse" end
-	context.scopes = decision.scopes
+	local scopes, requested = policies.permitted(context)
+	if not scopes then return false, "the policies of the application refuse" end
+	context.scopes, context.requested = scopes, requested
 	local answer, statements = tokens.issue {
-		application = application, user = person, scopes = decision.scopes, req = about.req, lifetime = seconds, id_token = false,
+		application = application, user = person, scopes = scopes, req = about.req, lifetime = seconds, id_token = false,
 		claims = claims.for_id_token(context), new = { login = about.login, session_id = about.session_id },
 	}
 	if not rows.batch(statements) then return false, "it could not be stored" end

@@ -45,24 +45,10 @@ function policy.decide(req, context, t, current)
 	return decision
 end
 
--- What the claims parameter selected (or nil), reaching for none of `asked` that the policies took away. `withheld` stays with the
--- grant: what the application has in every ID token (id_token_claims) is no way around them.
-function policy.claims(requested, asked, left)
-	local withheld = (requested or {}).withheld or {}
-	for _, name in ipairs(asked) do
-		if not scope.has(left, name) then withheld = scope.union(withheld, { name }) end
-	end
-	if #withheld == 0 then return requested end
-	local out = {}
-	for name, value in pairs(requested or {}) do out[name] = value end
-	out.scopes, out.withheld = scope.intersect(out.scopes or {}, left), withheld
-	return out
-end
-
 -- The request with what the policies left of it (S20).
 function policy.narrow(t, left)
 	local params = t.params
-	params.scopes, params.claims = scope.intersect(params.scopes, left), policy.claims(params.claims, params.consent_scopes, left)
+	params.scopes, params.claims = scope.intersect(params.scopes, left), policies.claims(params.claims, params.consent_scopes, left)
 	return t
 end
 

@@ -28,9 +28,16 @@ local function destination(redirect_uri)
 	return parsed.host and parsed.host ~= "" and parsed.host or parsed.scheme
 end
 
+-- The request that somebody is to agree to, and its application; another of ours may stand in the address.
+local function open(req, sealed)
+	local opened, application = request.open(sealed, session.browser(req))
+	err.need(application and opened.scopes, "expired_request", nil, { status = 400, cause = "another kind of request" })
+	return opened, application
+end
+
 function M.show(req)
 	local query = check.query(req, QUERY)
-	local opened, application = request.open(query.request, session.browser(req))
+	local opened, application = open(req, query.request)
 	local current = session.current(req)
 	if not current then return reply.redirect("/signin?request=" .. url.encode(query.request)) end
 	local _, already = consent.needed(current.user, application, opened.scopes, opened, current)
@@ -52,7 +59,7 @@ function M.answer(req)
 	local form = check.form(req, FORM)
 	local current = err.need(session.current(req), "csrf", nil, { cause = "no session" })
 	csrf.require(req, form, "consent", current)
-	local opened, application = request.open(form.request, session.browser(req))
+	local opened, application = open(req, form.request)
 	if form.answer == "deny" then
 		events.add{ kind = "consent_refused", req = req, user = current.user, application = application }
 		opened.denied = "The person refused."

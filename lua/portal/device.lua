@@ -68,11 +68,11 @@ local function application_of(row)
 	return err.need(clients.by_id(row.application_id), "expired_request", nil, { cause = "application is gone" })
 end
 
--- What the application's policies leave of the row's scopes; or nil and the page that says why they refuse. The device is told
--- too.
+-- What the application's policies leave of what the person would agree to; or nil and the page that says why they refuse. The device
+-- is told too.
 local function permitted(req, current, row, application)
 	local decision = policies.decide {
-		user = current.user, application = application, scopes = row.scopes, grant_type = devices.GRANT, req = req,
+		user = current.user, application = application, scopes = devices.consent_scopes(row, application), grant_type = devices.GRANT, req = req,
 		login = current.login, session_id = current.id,
 	}
 	if decision.allowed then return decision.scopes end

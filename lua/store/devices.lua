@@ -46,7 +46,8 @@ local function look(sql, keyed, side)
 	local row = rows.one(sql, keyed, side or "oidc")
 	return row and {
 		keyed = row.keyed, user_keyed = row.user_keyed, application_id = row.application_id, scopes = row.scopes,
-		resources = rows.json(row.resources), status = row.status, grant_id = row.grant_id, address = row.address,
+		resources = rows.json(row.resources), claims_parameter = rows.json(row.claims_parameter), status = row.status,
+		grant_id = row.grant_id, address = row.address,
 		created_at = row.created_at, expires_at = row.expires_at, user = row.u_id and users.from(row),
 		login = sessions.login_from(row),
 	}
@@ -61,13 +62,13 @@ function devices.by_user_code(user_keyed, side)
 end
 
 -- Once, in time, and only while the session that answers is alive.
-function devices.approve_statement(row, session_id, scopes)
+function devices.approve_statement(row, session_id, scopes, claims_parameter)
 	local now = time.now()
-	return { [[update device_codes set status = 'approved', scopes = $4,
+	return rows.statement({ rows = 1 }, [[update device_codes set status = 'approved', scopes = $4, claims_parameter = $5,
 		user_id = (select user_id from sessions where id = $3), login_event_id = (select login_event_id from sessions where id = $3)
 		where keyed = $1 and status = 'pending' and expires_at > $2 and exists (select 1 from sessions s
 		where s.id = $3 and s.ended_at is null and s.expires_at > $2 and s.idle_until > $2)]],
-		row.keyed, now, session_id, scopes, rows = 1 }
+		row.keyed, now, session_id, scopes, claims_parameter and json.encode(claims_parameter) or nil)
 end
 
 function devices.deny_statement(row)

@@ -61,6 +61,11 @@ function grants.insert_statement(grant)
 		json_or_nil(grant.act), grant.lasting, time.now(), grant.expires_at, grant.parent, grant.parent_jti)
 end
 
+-- What the claims parameter selects, and what is withheld, from here on.
+function grants.claims_parameter_statement(id, claims_parameter)
+	return { "update grants set claims_parameter = $2 where id = $1", id, json.encode(claims_parameter) }
+end
+
 -- ---- grants that are made once and used for every token: of a client and its service account, or an app password ----
 
 -- Nobody waits for the end of these; housekeeping removes what is past it.

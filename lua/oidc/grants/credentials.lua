@@ -117,15 +117,16 @@ end
 -- Tokens of a grant that stands: nothing of it is written but the event, the first of a minute, before the answer.
 function credentials.answer(req, form, application, speaking)
 	local user, grant_type = speaking.user, form.grant_type
-	local scopes = policies.require { user = user, application = application, grant_type = grant_type, req = req,
+	local scopes, requested = policies.permitted { user = user, application = application, grant_type = grant_type, req = req,
 		scopes = credentials.scopes(form, application) }
+	if not scopes then err.raise("invalid_grant", policies.description(requested)) end
 	local lifetime = application.access_token_lifetime or 600
 	if speaking.expires_at then lifetime = math.min(lifetime, speaking.expires_at - time.now()) end
 	local answer = tokens.issue {
 		application = application, user = user, grant = speaking.grant, scopes = scopes, req = req, lifetime = lifetime,
 		quiet = true, resources = resources.at_token(form, nil, application),
 		id_token_claims = credentials.claims { user = user, application = application, scopes = scopes, grant_type = grant_type,
-			req = req },
+			req = req, requested = requested },
 	}
 	events.tally { kind = "token_issued", user = user, application = application, req = req, reason = answer.scope }
 	return answer

@@ -66,12 +66,12 @@ function derived.answer(req, form, given)
 	if needs_the_person(application, user) then
 		err.raise(given.refusal, "The application asks the person each time, and there is nobody to be asked.")
 	end
-	local decision = policies.decide(asked(application, credentials.scopes(form, application, most)))
-	err.need(decision.allowed, given.refusal, policies.description(decision))
-	local context = { user = user, application = application, scopes = decision.scopes, grant_type = grant_type, req = req,
-		login = live.login, session_id = live.grant.session_id }
+	local scopes, requested = policies.permitted(asked(application, credentials.scopes(form, application, most)), most)
+	if not scopes then err.raise(given.refusal, policies.description(requested)) end
+	local context = { user = user, application = application, scopes = scopes, grant_type = grant_type, req = req,
+		login = live.login, session_id = live.grant.session_id, requested = requested }
 	local answer, statements = tokens.issue {
-		application = application, user = user, scopes = decision.scopes, req = req, act = given.act, id_token = given.id_token,
+		application = application, user = user, scopes = scopes, req = req, act = given.act, id_token = given.id_token,
 		lifetime = lifetime(application, live, given.lifetime), resources = given.resources,
 		new = { login = live.login, session_id = live.grant.session_id, sid = live.grant.sid, parent = live.grant.id,
 			parent_jti = live.jti },

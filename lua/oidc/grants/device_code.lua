@@ -18,9 +18,11 @@ return function(req, form, application)
 	task.detach()
 	local answer, statements = tokens.issue {
 		application = application, user = row.user, scopes = scopes, req = req, resources = named,
-		new = { id = row.grant_id, login = row.login, lasts = true, resources = row.resources },
+		new = { id = row.grant_id, login = row.login, lasts = true, resources = row.resources,
+			claims_parameter = row.claims_parameter },
 		id_token_claims = claims.for_id_token {
 			user = row.user, application = application, scopes = scopes, grant_type = devices.GRANT, login = row.login, req = req,
+			requested = row.claims_parameter,
 		},
 	}
 	err.need(devices.redeem(row, statements), "invalid_grant", "The device_code can no longer be used.")

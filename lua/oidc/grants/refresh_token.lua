@@ -1,8 +1,8 @@
 -- oidc/grants/refresh_token.lua: a refresh token becomes new tokens (RFC 6749 6, S7).
 local claims    = require "auth/claims"
 local err       = require "kit/err"
+local grants    = require "store/grants"
 local policies  = require "auth/policies"
-local policy    = require "oidc/policy"
 local resources = require "oidc/resources"
 local scope     = require "kit/scope"
 local tokens    = require "auth/tokens"
@@ -28,7 +28,7 @@ local function permitted(line, scopes, application, req)
 		user = line.user, application = application, scopes = asked,
 		grant_type = "refresh_token", login = line.grant.login, session_id = line.grant.session_id, req = req,
 	}
-	return scope.intersect(scopes, left), policy.claims(requested, asked, left)
+	return scope.intersect(scopes, left), policies.claims(requested, asked, left)
 end
 
 return function(req, form, application)
@@ -45,6 +45,10 @@ return function(req, form, application)
 			session_id = line.grant.session_id, req = req, requested = requested,
 		},
 	}
+	-- Userinfo reads what the grant says.
+	if requested ~= line.grant.claims_parameter then
+		statements[#statements + 1] = grants.claims_parameter_statement(line.grant.id, requested)
+	end
 	local ok = tokens.rotate(line, statements, req)
 	err.need(ok, "invalid_grant", "The refresh token can no longer be used.")
 	return answer

@@ -188,6 +188,7 @@ create table device_codes (
 	side text not null default 'oidc',
 	scopes text not null,
 	resources text,
+	claims_parameter text, -- what the policies withheld
 	status text not null default 'pending',
 	user_id text references users (id) on delete cascade,
 	login_event_id text references login_events (id),
