@@ -273,6 +273,42 @@ local cases = {
 	["S5: without offline_access there is no refresh token"] = function()
 		assert(redeem((code_for "ann")).refresh_token == nil)
 	end,
+	["S4: each thing that codes and tokens hang on ends them by itself"] = function()
+		local later = time.now() + 5
+		local walls = {
+			users = { "active = 0", "active = 1", "valid_from = " .. later, "valid_from = 0" },
+			applications = { "active = 0", "active = 1", "valid_from = " .. later, "valid_from = 0" },
+			sessions = { "ended_at = 1", "ended_at = null", "expires_at = 1", "expires_at = " .. later * 2, "idle_until = 1", "idle_until = " .. later * 2 },
+			grants = { "ended_at = 1", "ended_at = null" },
+		}
+		local function set(what, change, id)
+			assert(rows.batch { { ("update %s set %s where id = $1"):format(what, change), id } })
+		end
+		for what, changes in pairs(walls) do
+			for at = 1, #changes, 2 do
+				local pending, made = code_for("eve", nil, { "openid" })
+				local bound, kept = redeem((code_for("eve", nil, { "openid" }))), redeem((code_for("eve", nil, { "openid", "offline_access" })))
+				local bound_live, kept_live = assert(tokens.live(bound.access_token)), assert(tokens.live(kept.access_token))
+				local row = codes.look(pending)
+				local ids = { users = { made.user.id }, applications = { application().id }, sessions = { made.id, bound_live.grant.session_id },
+					grants = { bound_live.grant.id, kept_live.grant.id } }
+				for _, id in ipairs(ids[what]) do set(what, changes[at], id) end
+				local name = what .. " " .. changes[at]
+				assert(tokens.live(bound.access_token) == nil, name)
+				if what ~= "sessions" then
+					assert(tokens.live(kept.access_token) == nil, name)
+					assert(tokens.refresh(kept.refresh_token, application() or { id = ids.applications[1] }, request()) == nil, name)
+				else
+					assert(tokens.live(kept.access_token), "offline_access outlives the session")
+				end
+				if what ~= "grants" and changes[at] ~= "valid_from = " .. later then
+					assert(not codes.redeem(row, {}, request()), name)
+				end
+				for _, id in ipairs(ids[what]) do set(what, changes[at + 1], id) end
+				clients.changed()
+			end
+		end
+	end,
 	["S4: disabling a person ends their tokens at once"] = function()
 		local answer = assert(redeem((code_for("dan", "web", { "openid", "offline_access" }))))
 		local dan = users.by_name "dan"

@@ -53,6 +53,21 @@ return {
     assert(crypto.unseal(secret, crypto.seal(secret, "", ""), "") == "")
   end,
 
+  ["security-cases 7: comparing takes as long wherever two texts differ"] = function()
+    local same = ("a"):rep(8 << 20)
+    local function least(other)
+      local best = math.huge
+      for _ = 1, 7 do
+        local began = time.mono()
+        assert(not crypto.equal(same, other))
+        best = math.min(best, time.mono() - began)
+      end
+      return best
+    end
+    local first, last = least("b" .. same:sub(2)), least(same:sub(2) .. "b")
+    assert(first > 0 and first > last / 2, ("%g s at the first byte, %g s at the last"):format(first, last))
+  end,
+
   ["codecs are strict"] = function()
     assert(base64.encode("a") == "YQ==" and base64.decode("YQ==") == "a" and base64.decode("YQ") == nil)
     assert(base64.url_encode("\255\254") == "__4" and base64.url_decode("__4") == "\255\254")

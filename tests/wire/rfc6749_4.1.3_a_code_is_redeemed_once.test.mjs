@@ -1,6 +1,7 @@
 // S6: what a code is bound to, and that it works exactly once.
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { Broker } from '../harness/broker.mjs';
 import { Browser, basic, claimsOf, headerOf, obtainCode, obtainTokens, redirectUri, tokenRequest } from '../harness/browser.mjs';
 
@@ -87,7 +88,7 @@ test('S6_five_failures_burn_a_code', async () => {
 	assert.equal((await tokenRequest(broker, 'web', redemption(got))).json.error, 'invalid_grant');
 });
 
-test('rfc7636_a_challenge_needs_its_verifier_and_a_verifier_its_challenge', async () => {
+test('rfc7636_security_cases_5_a_challenge_needs_its_verifier_and_a_verifier_its_challenge', async () => {
 	const broker = await Broker.start({ objects: `application "plain" { client_type = "public", client_id = "plain", redirect_uris = { "https://plain.example.org/callback" },
 		scopes = { "openid" }, pkce_methods = { "S256", "plain" }, consent = "implicit" }` });
 	const unprotected = await obtainCode(broker, { code_challenge: undefined, code_challenge_method: undefined });
@@ -97,6 +98,11 @@ test('rfc7636_a_challenge_needs_its_verifier_and_a_verifier_its_challenge', asyn
 	for (const code_verifier of ['', 'short', 'x'.repeat(129), `${got.verifier.slice(1)}!`, got.verifier.toUpperCase()]) {
 		assert.equal((await tokenRequest(broker, 'web', redemption(got, { code_verifier }))).json.error, 'invalid_grant', code_verifier);
 		await obtainCode(broker, {}, { browser: got.browser });
+	}
+	// Nor one of the wrong form whose challenge is right (RFC 7636 4.1).
+	for (const code_verifier of ['a', 'x'.repeat(42), 'x'.repeat(129), `${'x'.repeat(50)} `, `${'x'.repeat(50)}ä`]) {
+		const weak = await obtainCode(broker, { code_challenge: createHash('sha256').update(code_verifier).digest('base64url') }, { browser: got.browser });
+		assert.equal((await tokenRequest(broker, 'web', redemption(weak, { code_verifier }))).json.error, 'invalid_grant', code_verifier);
 	}
 	const verifier = 'plain-verifier_'.repeat(3);
 	const redirect_uri = 'https://plain.example.org/callback';

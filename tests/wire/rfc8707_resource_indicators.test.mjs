@@ -5,11 +5,13 @@ import { Broker } from '../harness/broker.mjs';
 import { Browser, authorizeUrl, basic, claimsOf, obtainCode, obtainTokens, redirectUri, secretOf, tokenRequest } from '../harness/browser.mjs';
 
 const files = 'https://files.example.org/', mail = 'https://mail.example.org/v1?x=1', calendar = 'urn:example:calendar';
+const EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
 const app = (name, more) => `application "${name}" { client_id = "${name}", client_secret = "${name}-secret", redirect_uris = { "${redirectUri.web}" }, scopes = { "openid", "profile", "offline_access" }, consent = "implicit", ${more} }\n`;
 const objects = app('caller', `audiences = { "${files}", "${mail}" }`) + app('opaque', `audiences = { "${files}" }, access_token = "opaque"`)
 	+ `application "calendar" { client_id = "${calendar}", client_secret = "calendar-secret", federated = { "caller" } }\n`
+	+ app('passing', `audiences = { "${files}" }, grant_types = { "authorization_code", "refresh_token", "${EXCHANGE}" }`) + app('behind', 'federated = { "passing" }, grant_types = { "client_credentials", "refresh_token" }')
 	+ 'application "closed" { client_id = "https://closed.example.org/", client_secret = "closed-secret" }\n';
-for (const name of ['caller', 'opaque']) secretOf[name] = `${name}-secret`;
+for (const name of ['caller', 'opaque', 'passing', 'behind']) secretOf[name] = `${name}-secret`;
 secretOf[calendar] = 'calendar-secret';
 const broker = await Broker.start({ objects });
 
@@ -79,6 +81,18 @@ test('S8_a_token_for_a_foreign_resource_is_refused_at_userinfo', async () => {
 		assert.match(answer.headers['www-authenticate'], /error="invalid_token"/);
 		assert.equal((await userinfo((await redeem(await code([], {}, client), [], client)).json.access_token)).status, 200);
 	}
+});
+
+test('S8_a_token_for_a_foreign_resource_is_no_subject_and_no_assertion_either', async () => {
+	const [own, foreign] = [await redeem(await code([], {}, 'passing'), [], 'passing'), await redeem(await code([files], {}, 'passing'), [], 'passing')];
+	const exchange = (subject_token, more) => tokenRequest(broker, 'passing', { grant_type: EXCHANGE, subject_token, subject_token_type: 'urn:ietf:params:oauth:token-type:access_token', ...more });
+	const assertion = (client_assertion) => tokenRequest(broker, 'behind', { grant_type: 'client_credentials', client_assertion, client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer' }, basic('behind'));
+	for (const more of [{}, { audience: 'behind' }]) {
+		assert.equal((await exchange(own.json.access_token, more)).status, 200, 'its own');
+		assert.equal((await exchange(foreign.json.access_token, more)).json.error, 'invalid_request', JSON.stringify(more));
+	}
+	assert.equal((await assertion(own.json.access_token)).status, 200);
+	assert.equal((await assertion(foreign.json.access_token)).json.error, 'invalid_grant');
 });
 
 test('S9_the_resource_server_that_is_named_may_introspect_and_no_other', async () => {

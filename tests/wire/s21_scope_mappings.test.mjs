@@ -48,6 +48,11 @@ test('S21_no_script_sets_what_only_the_provider_says', async () => {
 	assert.ok(id.exp < 9999999999 && access.exp < 9999999999);
 	assert.equal(id.fine, true);
 	assert.deepEqual([id.tlk, info.tlk], [undefined, undefined]);
+	// Nor do any of them stand where they would otherwise be absent.
+	const names = ['iss', 'aud', 'azp', 'client_id', 'exp', 'iat', 'nbf', 'jti', 'nonce', 'at_hash', 'c_hash', 's_hash', 'sid', 'cnf', 'act', 'may_act', 'scope', 'events', 'active', 'tlk'];
+	const all = await claims(await brokerWith({ all: `return { ${names.map((name) => `${name} = "by-a-script"`).join(', ')}, kept = "by-a-script" }` }), 'all');
+	for (const made of Object.values(all)) assert.deepEqual(Object.keys(made).filter((name) => made[name] === 'by-a-script' && name !== 'kept'), []);
+	assert.equal(all.info.kept, 'by-a-script');
 	assert.ok(JSON.stringify(await broker.events()).includes('claim_dropped'));
 });
 
