@@ -35,7 +35,6 @@ local PAGE = {
 	["referrer-policy"] = "same-origin",
 	["x-frame-options"] = "DENY",
 	["content-security-policy"] = reply.POLICY,
-	["cross-origin-opener-policy"] = "same-origin",
 }
 
 function reply.html(html, status, headers)

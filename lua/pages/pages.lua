@@ -4,6 +4,10 @@ local template = require("kit/template")
 
 local pages = {}
 
+-- For pages that no application leads to. The others may stand in a window that a page opened to sign its person in or out: the policy
+-- would part the two, and the page would believe that the window was closed.
+local OWN_WINDOW = { ["cross-origin-opener-policy"] = "same-origin" }
+
 local function page(name, title, values, status, headers)
 	values.title = title
 	return reply.html(template.render(name, values), status or 200, headers)
@@ -28,12 +32,12 @@ end
 
 -- values: csrf, code (as typed), name, problem, request_id
 function pages.device(values, status)
-	return page("device", "Connect a device", values, status)
+	return page("device", "Connect a device", values, status, OWN_WINDOW)
 end
 
 -- values: csrf, request, code, application, name, scopes = { { text } }, asked (when, in words), address, request_id
 function pages.device_confirm(values)
-	return page("device_confirm", "Connect a device", values)
+	return page("device_confirm", "Connect a device", values, 200, OWN_WINDOW)
 end
 
 -- values: approved, application, request_id
@@ -81,7 +85,7 @@ local FRAMED = "default-src 'none'; base-uri 'none'; form-action 'none'; script-
 function pages.check_session(values)
 	values.script = template.safe(CHECK_SESSION)
 	return reply.html(template.render("check_session", values), 200, {
-		["content-security-policy"] = FRAMED, ["x-frame-options"] = false, ["cross-origin-opener-policy"] = false,
+		["content-security-policy"] = FRAMED, ["x-frame-options"] = false,
 		["cross-origin-resource-policy"] = "cross-origin", ["cache-control"] = "public, max-age=300",
 	})
 end
@@ -120,7 +124,7 @@ end
 
 -- values: see portal/account.lua
 function pages.home(values, status)
-	return page("home", "Your account", values, status)
+	return page("home", "Your account", values, status, OWN_WINDOW)
 end
 
 -- values: applications, users
