@@ -35,6 +35,10 @@ local function web_url(value)
 	if url.scheme ~= "https" and url.scheme ~= "http" or (url.host or "") == "" or url.fragment then
 		return nil, "must be an http or https URL without fragment"
 	end
+	-- We send to it, and never with a name and password that stand in a URL.
+	if url.userinfo or url.host:find("*", 1, true) then
+		return nil, "must name one host, without a user"
+	end
 	return value
 end
 

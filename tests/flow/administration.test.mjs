@@ -89,7 +89,7 @@ test('an_application_made_by_command_signs_people_in_and_its_secrets_rotate_with
 	assert.equal((await signIn(fresh.client_secret)).status, 200);
 });
 
-test('every_address_that_app_show_prints_answers', async () => {
+test('every_address_that_app_show_prints_answers (test_api: setup URLs)', async () => {
 	const broker = await Broker.start();
 	const shown = await broker.command('app', 'show', 'web');
 	const addresses = [...shown.out.matchAll(/https?:\/\/127\.0\.0\.1:\d+\S*/g)].map((match) => match[0]);
@@ -117,7 +117,7 @@ test('a_signing_key_is_published_before_it_signs_and_an_old_one_while_its_tokens
 	assert.equal(info.status, 200);
 });
 
-test('try_scope_shows_the_result_its_cost_and_its_log_or_the_line_that_failed_and_what_it_saw', async () => {
+test('try_scope_shows_the_result_its_cost_and_its_log_or_the_line_that_failed_and_what_it_saw (test_api: preview)', async () => {
 	const objects = `scope_mapping "fine" { scope = "fine", script = "fine.lua" }
 scope_mapping "broken" { scope = "broken", script = "broken.lua" }`;
 	const files = { 'fine.lua': 'log.info("hello " .. user.username)\nreturn { fine = { user.email } }', 'broken.lua': 'local part = user.attributes.badge\nreturn { badge = part:upper() }' };

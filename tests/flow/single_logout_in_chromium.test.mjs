@@ -170,7 +170,7 @@ test('oidcc-session-management-rp-initiated-logout', async () => {
 	assert.deepEqual(page.problems, []);
 });
 
-test('security-cases_19_the_frame_ignores_strangers_and_is_not_hung_by_many_messages', async () => {
+test('security_cases_19_the_frame_ignores_strangers_and_is_not_hung_by_many_messages', async () => {
 	const page = await aPage();
 	await signIn(page, parties.back);
 	await page.evaluate(() => { for (let i = 0; i < 20000; i++) ask(i % 2 ? undefined : 'x'.repeat(10000)); });

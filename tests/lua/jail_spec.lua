@@ -90,7 +90,7 @@ return {
 		failure("error", "error()")
 	end,
 
-	["a syntax error says where"] = function()
+	["a syntax error says where (test_property_mapping: syntax error)"] = function()
 		local why = failure("syntax", "local x = 1\nreturn return")
 		assert(why.line == 2 and why.message:find("unexpected symbol", 1, true), why.message)
 		local ok, wrong = jail.compile { name = "t", chunk = "=t.lua", source = "x = = 1" }
@@ -108,7 +108,7 @@ return {
 		assert(not answer and why.line == 2 and why.message:find("^attempt to index"))
 		assert(jail.compile { name = "t", chunk = "=" .. path, source = "return 1" } == true)
 	end,
-	["binary chunks are refused"] = function()
+	["security-cases 16: binary chunks are refused"] = function()
 		failure("syntax", "\27Lua\x54\0\x19\x93\r\n\x1a\n")
 	end,
 
@@ -142,7 +142,7 @@ return {
 		assert(not answer and (why.kind == "instructions" or why.kind == "timeout"), why.kind)
 	end,
 
-	["memory ends a script, whatever it catches"] = function()
+	["security-cases 16: memory ends a script, whatever it catches"] = function()
 		local why = failure("memory", "local t, s = {}, ('x'):rep(1000)\nfor i = 1, 1e9 do t[i] = s .. i end")
 		assert(why.line == 2, why.line)
 		failure("memory", "local t, s = {}, ('x'):rep(1000) pcall(function() for i = 1, 1e9 do t[i] = s .. i end end) return 1")
@@ -173,7 +173,7 @@ return {
 		assert(not answer and why.kind == "memory" and why.line == 1, why.kind)
 	end,
 
-	["what is dangerous is absent"] = function()
+	["security-cases 16: what is dangerous is absent"] = function()
 		for _, name in ipairs { "io", "os", "debug", "load", "loadstring", "require", "dofile", "coroutine",
 			"collectgarbage", "package", "_G" } do
 			failure("error", "return " .. name)

@@ -110,6 +110,46 @@ test('test_api_redirect_uris_are_validated_when_an_application_is_made', async (
 	assert.equal((await broker.command('app', 'add', 'other2', '--redirect-uri', uri, '--response-type', 'token')).status, 1);
 });
 
+test('test_api_logout_uris_are_validated_when_an_application_is_made', async () => {
+	const broker = await Broker.start();
+	const add = (...words) => broker.command('app', 'add', 'leaver', '--redirect-uri', uri, ...words);
+	for (const option of ['--post-logout-redirect-uri', '--logout-uri']) {
+		for (const bad of ['no-scheme', 'https://app.example.org/#f', 'javascript:alert(1)', 'data:text/html,x', 'https://user@app.example.org/', 'https://*.example.org/', '//app.example.org/']) {
+			const answer = await add(option, bad);
+			assert.equal(answer.status, 1, `${option} ${bad}`);
+			assert.match(answer.err, /logout_(redirect_)?uri/, `${option} ${bad}`);
+		}
+	}
+	assert.match((await add('--logout-uri', 'https://elsewhere.example/out', '--logout-method', 'frontchannel')).err, /logout_uri/);
+	const made = await add('--post-logout-redirect-uri', 'https://app.example.org/bye', '--logout-uri', 'https://app.example.org/out', '--json');
+	assert.equal(made.status, 0, made.err);
+});
+
+// authentik signs with the client's secret where no key is chosen, and shows a key set without keys. Here every token has a public key.
+test('test_jwks_HS256_is_no_algorithm_of_ours_and_the_set_is_never_empty', async () => {
+	const broker = await Broker.start();
+	for (const alg of ['HS256', 'none', 'RS512']) assert.notEqual((await broker.command('app', 'add', 'shared', '--redirect-uri', uri, '--signing-alg', alg)).status, 0, alg);
+	for (const key of (await new Browser(broker).get('/application/o/web/jwks/')).json.keys) {
+		assert.ok(['RSA', 'EC'].includes(key.kty));
+		for (const secret of ['d', 'p', 'q', 'dp', 'dq', 'qi', 'k']) assert.equal(key[secret], undefined);
+	}
+});
+
+test('test_provider_info_claims_of_a_failing_mapping_are_left_out_and_a_changed_one_is_seen', async () => {
+	const objects = `scope_mapping "broken" { scope = "broken", script = "broken.lua" }\nscope_mapping "team" { scope = "team", script = "team.lua" }${app('told', 'scopes = { "openid", "email", "broken", "team" }')}`;
+	const broker = await Broker.start({ objects, files: { 'broken.lua': 'return { broken = user.nothing.there }', 'team.lua': 'return { team = "red" }', 'later.lua': 'return { squad = "red", crew = "blue" }' } });
+	const claims = async () => (await new Browser(broker).get('/application/o/told/.well-known/openid-configuration')).json.claims_supported;
+	const first = await claims();
+	for (const name of ['sub', 'iss', 'aud', 'exp', 'iat', 'auth_time', 'acr', 'amr', 'nonce', 'email', 'email_verified', 'team']) assert.ok(first.includes(name), name);
+	assert.ok(!first.includes('broken'));
+	assert.equal(new Set(first).size, first.length);
+	assert.ok(!(await broker.events()).some((event) => event.kind === 'script_failed'), 'nobody signed in: there is nothing to tell');
+	await broker.configure({ objects: objects.replace('team.lua', 'later.lua') });
+	assert.equal((await broker.overControl('POST', '/reload')).status, 200);
+	const second = await claims();
+	assert.deepEqual(['team', 'squad', 'crew'].map((name) => second.includes(name)), [false, true, true]);
+});
+
 test('S20_the_claims_parameter_and_rfc8707_resources_reach_the_front_channel', async () => {
 	const broker = await Broker.start({ objects: app('front', `scopes = { "openid", "profile", "email" }, response_types = { "id_token", "code id_token token" }, include_claims_in_id_token = false, audiences = { "https://api.example.org/" }`) });
 	const claims = JSON.stringify({ id_token: { email: { essential: true }, secret: null }, userinfo: { name: null } });

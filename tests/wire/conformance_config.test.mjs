@@ -44,7 +44,9 @@ async function verify(broker, issuer) {
 }
 
 test('oidcc-discovery-endpoint-verification_of_an_application_with_and_without_a_slash', async () => {
-	const broker = await start(`${conformanceObjects(types)}application "bare" { client_secret = "bare-secret", redirect_uris = { "https://bare.example.org/cb" }, issuer_slash = false }`);
+	const broker = await start(`${conformanceObjects(types)}application "bare" { client_secret = "bare-secret", redirect_uris = { "https://bare.example.org/cb" }, issuer_slash = false }
+application "cloud" { client_type = "public", redirect_uris = { "https://cloud.example.org/cb" }, response_types = { "id_token" }, grant_types = { "authorization_code" } }
+application "curve" { client_secret = "curve-secret", redirect_uris = { "https://curve.example.org/cb" }, signing_alg = "ES384" }`);
 	const doc = await verify(broker, broker.issuer('one'));
 	assert.deepEqual(doc.response_types_supported, types);
 	assert.deepEqual(doc.response_modes_supported, ['query', 'fragment', 'form_post']);
@@ -53,6 +55,8 @@ test('oidcc-discovery-endpoint-verification_of_an_application_with_and_without_a
 	const bare = await verify(broker, broker.issuer('bare').replace(/\/$/, ''));
 	assert.deepEqual(bare.response_types_supported, ['code']);
 	assert.deepEqual([...bare.grant_types_supported].sort(), ['authorization_code', 'refresh_token']);
+	assert.deepEqual((await verify(broker, broker.issuer('cloud'))).grant_types_supported, ['implicit']);
+	assert.deepEqual((await verify(broker, broker.issuer('curve'))).id_token_signing_alg_values_supported, ['ES384', 'RS256']);
 });
 
 test('oidcc-discovery-endpoint-verification_of_the_global_issuer_and_a_sign_in_under_it', async () => {

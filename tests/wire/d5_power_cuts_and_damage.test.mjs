@@ -17,7 +17,7 @@ const serveOnce = (broker) => new Promise((resolve) => {
 	execFile(program, ['serve', '-c', broker.file, ...(sealed ? [] : ['--unsealed'])], { timeout: 10_000 }, (error, out, err) => resolve({ status: error ? error.code : 0, err }));
 });
 
-test('kill_9_under_load_loses_nothing_that_was_answered', async () => {
+test('kill_9_under_load_loses_nothing_that_was_answered (security_cases_12)', async () => {
 	const broker = await Broker.start({ atRest: false });
 	const lines = [];
 	const { browser } = await obtainTokens(broker);

@@ -8,7 +8,7 @@ import { Client, conformanceFiles, conformanceObjects } from '../harness/conform
 const types = ['code', 'id_token', 'id_token token', 'code id_token', 'code token', 'code id_token token'];
 const start = (more = '') => Broker.start({ objects: conformanceObjects(types) + more, files: conformanceFiles });
 
-test('each_response_type_hands_out_what_its_words_say_in_every_mode', async () => {
+test('each_response_type_hands_out_what_its_words_say_in_every_mode (test_authorize: response types, form_post id_token, form_post code)', async () => {
 	const broker = await start();
 	for (const responseType of types) {
 		for (const responseMode of [undefined, 'fragment', 'form_post']) {
@@ -47,7 +47,7 @@ test('S19_a_public_client_needs_pkce_wherever_a_code_is_issued_and_only_there', 
 	}
 });
 
-test('nonce_and_openid_are_required_of_id_tokens_and_offline_access_needs_a_code', async () => {
+test('nonce_and_openid_are_required_of_id_tokens_and_offline_access_needs_a_code (test_authorize: openid missing, offline_access dropped)', async () => {
 	const broker = await start();
 	for (const responseType of types) {
 		const client = new Client(broker, { responseType });

@@ -242,7 +242,7 @@ test('a_drain_waits_for_no_peer_and_the_next_broker_tells_it', async () => {
 	await eventually(async () => (await own.events('--kind', 'logout_told')).some(({ reason }) => reason === 'attempt 2'));
 });
 
-test('security-cases_8_private_addresses_are_told_only_when_the_owner_allows_them', async () => {
+test('security_cases_8_private_addresses_are_told_only_when_the_owner_allows_them', async () => {
 	const guarded = await Broker.start({ objects: app('inside') + app('metadata').replace(peer.url, 'http://169.254.169.254') });
 	anew();
 	const { browser } = await obtainTokens(guarded, { client_id: 'inside', redirect_uri: 'https://web.example.org/callback', scope: 'openid' }, {});
@@ -254,7 +254,7 @@ test('security-cases_8_private_addresses_are_told_only_when_the_owner_allows_the
 	assert.equal(peer.heard.length, 0);
 });
 
-test('security-cases_11_a_logout_token_is_good_for_nothing_else_and_stands_in_no_log', async () => {
+test('security_cases_11_a_logout_token_is_good_for_nothing_else_and_stands_in_no_log', async () => {
 	anew();
 	const { browser } = await signedIn('plain');
 	await leave(browser);

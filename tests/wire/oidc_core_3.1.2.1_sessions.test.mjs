@@ -65,7 +65,7 @@ test('oidcc-id-token-hint_may_be_as_long_as_the_ID_tokens_that_we_make', async (
 	assert.equal(error(await again(broker, browser, { prompt: 'none', id_token_hint: id_token })), null);
 });
 
-test('prompt_consent_and_select_account_show_their_pages_and_none_says_what_is_missing', async () => {
+test('prompt_consent_and_select_account_show_their_pages_and_none_says_what_is_missing (test_authorize_user_selection)', async () => {
 	const broker = await Broker.start();
 	const { browser } = await obtainTokens(broker);
 	isPage(await again(broker, browser, { prompt: 'consent' }), 'consent');

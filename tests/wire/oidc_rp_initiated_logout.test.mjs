@@ -200,7 +200,7 @@ test('an_expired_hint_and_one_of_a_key_that_is_published_no_longer_are_good_and_
 	assert.equal((await next.browser.open(endSession({ id_token_hint: next.id_token, post_logout_redirect_uri: goodbye }, 'leaving'))).page?.status, 400);
 });
 
-test('security-cases_6_11_what_is_no_ID_token_of_this_application_is_no_hint', async () => {
+test('security_cases_6_11_what_is_no_ID_token_of_this_application_is_no_hint', async () => {
 	const { browser, id_token, access_token } = await signedIn(broker);
 	const other = await obtainTokens(broker, {}, { browser });
 	const offline = await obtainTokens(broker, { scope: 'openid offline_access' }, { browser });
@@ -221,7 +221,7 @@ test('security-cases_6_11_what_is_no_ID_token_of_this_application_is_no_hint', a
 	assert.ok(!(await isSignedOut(broker, browser)));
 });
 
-test('security-cases_2_nobody_is_redirected_to_where_nobody_registered', async () => {
+test('security_cases_2_nobody_is_redirected_to_where_nobody_registered', async () => {
 	const { browser, id_token } = await signedIn(broker);
 	const list = ['//evil.example', '/\\evil.example', '/%09/evil.example', 'https:evil.example', 'https://web.example.org@evil.example/goodbye', 'https://web.example.org.evil.example/goodbye', 'https://[fe80::1%25en0]/', 'https://wéb.example.org/goodbye',
 		'https://WEB.example.org/goodbye', 'https://web.example.org/GOODBYE', 'https://web.example.org/x/../goodbye', 'https://web.example.org/%67oodbye', 'https://web.example.org:443/goodbye', 'https://web.example.org/goodbye#x', ' https://web.example.org/goodbye',
@@ -242,7 +242,7 @@ test('security-cases_2_nobody_is_redirected_to_where_nobody_registered', async (
 	assert.match(spoofed.headers.location ?? '/', /^\//);
 });
 
-test('security-cases_9_names_states_and_addresses_are_text_on_every_page_of_a_sign_out', async () => {
+test('security_cases_9_names_states_and_addresses_are_text_on_every_page_of_a_sign_out', async () => {
 	const { browser, id_token } = await obtainTokens(broker, { client_id: 'nasty', redirect_uri: 'https://web.example.org/callback', scope: 'openid' }, {}).catch(async () => {
 		const got = await obtainCode(broker, { client_id: 'nasty', redirect_uri: 'https://web.example.org/callback', scope: 'openid' });
 		return { browser: got.browser };

@@ -15,7 +15,7 @@ const serve = (request, response) => { asked.push(`${request.headers.host} ${req
 const plain = await peer(serve), secure = await peer(serve, ours.certificate(['upstream.test']));
 const at = (host, port = plain.port) => `http://${host}:${port}/`;
 
-test('private_addresses_are_refused_in_every_spelling', async () => {
+test('private_addresses_are_refused_in_every_spelling (security_cases_8)', async () => {
 	const hosts = ['127.0.0.1', '127.1.2.3', '10.0.0.1', '172.16.0.1', '192.168.1.1', '169.254.169.254', '100.64.0.1', '0.0.0.0', '192.0.2.1', '198.18.0.1', '224.0.0.1', '255.255.255.255',
 		'[::1]', '[::]', '[fc00::1]', '[fe80::1]', '[ff02::1]', '[::ffff:127.0.0.1]', '[::127.0.0.1]', '[64:ff9b::127.0.0.1]', '[2002:7f00:1::]', '[2001:0:7f00:1::1]', '[2001:db8::1]'];
 	const numbers = ['127.1', '0x7f.1', '0x7f000001', '2130706433', '0177.0.0.1', '127.0.0.1.', '017700000001', '1', '0'];
@@ -28,7 +28,7 @@ test('private_addresses_are_refused_in_every_spelling', async () => {
 	assert.deepEqual(asked, []);
 });
 
-test('a_name_that_leads_to_a_private_address_is_refused_unless_the_owner_allows_it', async () => {
+test('a_name_that_leads_to_a_private_address_is_refused_unless_the_owner_allows_it (security_cases_8)', async () => {
 	const broker = await Broker.start({
 		settings: 'outgoing = { allow = { "allowed.test", "127.0.0.0/24" } }',
 		objects: clientsOf({ private: at('private.test'), mixed: at('mixed.test'), allowed: at('allowed.test'), network: at('network.test'), metadata: at('metadata.test'), mapped: at('mapped.test'), suffix: at('x.allowed.test'), nobody: at('nobody.test'), localhost: at('localhost') }),
@@ -40,7 +40,7 @@ test('a_name_that_leads_to_a_private_address_is_refused_unless_the_owner_allows_
 	for (const client of ['mixed', 'allowed', 'network', 'localhost']) await reached(broker, client);
 });
 
-test('a_name_that_changes_its_mind_is_judged_again', async () => {
+test('a_name_that_changes_its_mind_is_judged_again (security_cases_8: DNS rebinding)', async () => {
 	const broker = await Broker.start({ settings: 'outgoing = { allow = { "127.0.0.1" } }', objects: clientsOf({ rebinding: at('rebinding.test') }) });
 	await broker.debug({ name: 'rebinding.test', addresses: '127.0.0.1' });
 	await reached(broker, 'rebinding');

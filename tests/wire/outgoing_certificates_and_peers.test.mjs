@@ -80,7 +80,7 @@ test('an_answer_that_could_be_read_two_ways_is_none', async () => {
 	await notReached(broker, 'closed', /connect /);
 });
 
-test('what_is_too_large_is_not_read_to_its_end', async () => {
+test('what_is_too_large_is_not_read_to_its_end (security_cases_8)', async () => {
 	await notReached(broker, 'endless', /too_large/);
 	await notReached(broker, 'heads', /too_large/);
 	await notReached(broker, 'redirect', /status 302/);

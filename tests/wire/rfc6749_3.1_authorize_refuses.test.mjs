@@ -17,7 +17,7 @@ async function asked(broker, parameters, { method = 'GET', extra = '' } = {}) {
 	return { response, location, told, error: told.error };
 }
 
-test('S18_an_unknown_client_or_redirect_uri_is_a_page_with_400_and_never_a_redirect', async () => {
+test('S18_an_unknown_client_or_redirect_uri_is_a_page_with_400_and_never_a_redirect (test_authorize: unknown client, redirect URI mismatch)', async () => {
 	const broker = await Broker.start();
 	const bad = [
 		{ client_id: undefined }, { client_id: '' }, { client_id: 'nobody', redirect_uri: redirectUri.web }, { client_id: "web' or 1=1", redirect_uri: redirectUri.web },
@@ -48,7 +48,7 @@ test('rfc8252_7.3_a_loopback_redirect_may_have_any_port_and_nothing_else_may_dif
 	}
 });
 
-test('rfc6749_4.1.2.1_other_errors_go_to_the_client_with_state_and_iss', async () => {
+test('rfc6749_4.1.2.1_other_errors_go_to_the_client_with_state_and_iss (test_authorize: invalid response type, request param)', async () => {
 	const broker = await Broker.start();
 	const state = 'a b&c=d"<é%';
 	const table = [

@@ -60,7 +60,7 @@ test('oidcc-codereuse_a_second_redemption_is_invalid_grant_and_ends_the_grant', 
 	assert.ok(JSON.stringify(events).includes('code_reused'));
 });
 
-test('of_fifty_parallel_redemptions_exactly_one_wins', async () => {
+test('of_fifty_parallel_redemptions_exactly_one_wins (security_cases_12)', async () => {
 	const broker = await Broker.start();
 	const got = await obtainCode(broker);
 	const answers = await Promise.all(Array.from({ length: 50 }, () => tokenRequest(broker, 'web', redemption(got))));

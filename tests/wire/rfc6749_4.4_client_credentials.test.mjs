@@ -286,7 +286,7 @@ test('S29_what_was_made_from_a_token_ends_with_its_session_its_revocation_and_it
 	assert.equal((await userinfo(c.json.access_token)).status, 401, 'ended with the grant');
 });
 
-test('test_token_cc_jwt_provider_wrong_assertions_security-cases_11', async () => {
+test('test_token_cc_jwt_provider_wrong_assertions_security_cases_11', async () => {
 	const alice = await obtainTokens(broker, { scope: 'openid profile offline_access' });
 	fails(await assertion('target', alice.access_token, { client_assertion_type: 'urn:ietf:params:oauth:grant-type:jwt-bearer' }), 'invalid_client', 401);
 	fails(await assertion('target', 'garbage'), 'invalid_client', 401);
@@ -323,7 +323,7 @@ test('S29_both_applications_policies_are_asked_the_issuing_ones_too', async () =
 	assert.match(denied.json.error_description, /gated out/);
 });
 
-test('test_token_jwt_alg_confusion_security-cases_6', async () => {
+test('test_token_jwt_alg_confusion_security_cases_6', async () => {
 	const alice = await obtainTokens(broker, { scope: 'openid profile' });
 	const [head, payload, signature] = alice.access_token.split('.');
 	const header = JSON.parse(Buffer.from(head, 'base64url'));

@@ -27,7 +27,7 @@ test('oidcc-refresh-token_a_refresh_gives_new_tokens_of_the_same_login', async (
 	assert.equal((await refresh(broker, answer.json.refresh_token)).status, 200);
 });
 
-test('S7_the_previous_token_gets_the_same_successor_within_thirty_seconds_and_ends_the_line_later', async () => {
+test('S7_the_previous_token_gets_the_same_successor_within_thirty_seconds_and_ends_the_line_later (test_token: threshold)', async () => {
 	const broker = await Broker.start();
 	const got = await obtainTokens(broker, offline);
 	const first = (await refresh(broker, got.refresh_token)).json;
@@ -54,7 +54,7 @@ test('rfc6749_6_the_scope_may_narrow_and_may_not_grow', async () => {
 	assert.equal(full.json.scope, 'openid profile offline_access');
 });
 
-test('fifty_parallel_refreshes_end_with_one_line', async () => {
+test('fifty_parallel_refreshes_end_with_one_line (security_cases_12)', async () => {
 	const broker = await Broker.start();
 	const got = await obtainTokens(broker, offline);
 	const answers = await Promise.all(Array.from({ length: 50 }, () => refresh(broker, got.refresh_token)));

@@ -67,7 +67,7 @@ test('test_token_exchange_missing_and_unsupported_token_types', async () => {
 	fails(await exchange('front', alice.access_token, { audience: 'short', requested_token_type: TYPE.jwt }), 'invalid_request');
 });
 
-test('test_token_exchange_subject_tokens_of_another_kind_security-cases_11', async () => {
+test('test_token_exchange_subject_tokens_of_another_kind_security_cases_11', async () => {
 	const all = await login('front', { scope: 'openid profile offline_access' });
 	const key = (await broker.json('token', 'create', '--user', 'alice', '--intent', 'app_password')).key;
 	for (const text of [all.id_token, all.refresh_token, all.code, key, 'garbage', all.access_token.slice(0, -4) + 'AAAA', all.access_token.replace(/\.[^.]*$/, '.')]) {
@@ -153,7 +153,7 @@ test('test_token_exchange_programs_tokens', async () => {
 	assert.equal(asking.status, 200, 'a program is asked nothing');
 });
 
-test('an_exchanged_token_outlives_nothing_that_it_came_from_security-cases_12', async () => {
+test('an_exchanged_token_outlives_nothing_that_it_came_from_security_cases_12', async () => {
 	const mine = await login();
 	const first = await exchange('front', mine.access_token, { audience: 'back2' });
 	const second = await exchange('back2', first.json.access_token, { audience: 'deep' });

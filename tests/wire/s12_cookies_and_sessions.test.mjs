@@ -17,7 +17,7 @@ async function signedIn(broker, username, password) {
 	return browser;
 }
 
-test('S12_both_cookies_are_new_at_sign_in_and_what_was_before_is_dead', async () => {
+test('S12_both_cookies_are_new_at_sign_in_and_what_was_before_is_dead (security_cases_3)', async () => {
 	const broker = await Broker.start();
 	const browser = new Browser(broker);
 	await browser.get('/signin');
@@ -36,7 +36,7 @@ test('S12_both_cookies_are_new_at_sign_in_and_what_was_before_is_dead', async ()
 	assert.ok(await isSignedIn(browser));
 });
 
-test('S12_a_planted_session_cookie_is_not_adopted', async () => {
+test('S12_a_planted_session_cookie_is_not_adopted (security_cases_3)', async () => {
 	const broker = await Broker.start();
 	const mallory = await signedIn(broker, 'bob', 'builder-bob');
 	const victim = copyOf(mallory);
@@ -47,7 +47,7 @@ test('S12_a_planted_session_cookie_is_not_adopted', async () => {
 	assert.notEqual(victim.cookies.get('tidelock'), mallory.cookies.get('tidelock'));
 });
 
-test('S12_a_second_person_in_the_same_browser_inherits_nothing', async () => {
+test('S12_a_second_person_in_the_same_browser_inherits_nothing (security_cases_3)', async () => {
 	const broker = await Broker.start();
 	const { browser, access_token } = await obtainTokens(broker, { client_id: 'careful', scope: 'openid email' });
 	let at = await browser.open(authorizeUrl(broker, { client_id: 'careful', scope: 'openid email', prompt: 'login' }));

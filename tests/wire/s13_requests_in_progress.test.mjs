@@ -97,7 +97,7 @@ test('S13_a_forced_sign_in_is_satisfied_by_a_later_one_only', async () => {
 	assert.notDeepEqual(browser.cookies, cookies);
 });
 
-test('S13_consent_is_void_when_session_or_person_changed_meanwhile', async () => {
+test('S13_consent_is_void_when_session_or_person_changed_meanwhile (stages/consent: token mismatch)', async () => {
 	const broker = await Broker.start();
 	const { browser, page } = await arrived(broker, { client_id: 'careful' });
 	const asked = (await browser.signIn(page)).page;

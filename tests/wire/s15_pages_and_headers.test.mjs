@@ -79,7 +79,7 @@ test('S15_a_form_on_the_way_to_a_client_answers_200_and_names_our_own_next_step'
 	assert.match(final.headers.location, /^https:\/\/careful\.example\.org\/callback\?code=tlc_/);
 });
 
-test('security-cases_9_texts_of_others_are_text_on_every_page', async () => {
+test('security_cases_9_texts_of_others_are_text_on_every_page', async () => {
 	const nasty = `"'><img src=x onerror=alert(1)>`;
 	const lua = JSON.stringify(nasty);
 	const broker = await Broker.start({ settings: 'lab = true', objects: `
@@ -102,7 +102,7 @@ application "nasty" { name = ${lua}, client_id = "nasty", client_secret = "nasty
 		`/?done=${encodeURIComponent(nasty)}`, `/signin?request=${encodeURIComponent(nasty)}`, `/lab/run?application=${encodeURIComponent(nasty)}`, `/lab/callback?error=${encodeURIComponent(nasty)}&error_description=${encodeURIComponent(nasty)}&state=${encodeURIComponent(nasty)}`]) clean(await browser.get(path), path);
 });
 
-test('security-cases_2_nothing_in_a_request_chooses_where_we_send_people', async () => {
+test('security_cases_2_nothing_in_a_request_chooses_where_we_send_people', async () => {
 	const broker = await Broker.start();
 	const { browser } = await obtainTokens(broker);
 	for (const target of ['//evil.example', '/\\evil.example', '/%09/evil.example', 'https:evil.example', 'https://evil.example', '/%5cevil.example', '/%0d%0aLocation:%20https://evil.example', '/..//evil.example']) {

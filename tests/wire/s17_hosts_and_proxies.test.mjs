@@ -29,21 +29,21 @@ test('S17_an_undeclared_server_name_in_the_handshake_is_421', async () => {
 	assert.equal(await asked('evil.example'), 421);
 });
 
-test('what_the_control_socket_answers_is_not_answered_to_the_network', async () => {
+test('what_the_control_socket_answers_is_not_answered_to_the_network (security_cases_20)', async () => {
 	const broker = await Broker.start();
 	const browser = new Browser(broker);
 	for (const path of ['/debug', '/command', '/reload']) assert.equal((await browser.post(path, '{}')).status, 404, path);
 	assert.equal((await broker.overControl('GET', '/signin')).status, 404);
 });
 
-test('links_use_the_declared_name_whatever_the_headers_say', async () => {
+test('links_use_the_declared_name_whatever_the_headers_say (security_cases_2)', async () => {
 	const broker = await Broker.start();
 	const answer = await new Browser(broker).get('/application/o/web/.well-known/openid-configuration', { headers: { 'x-forwarded-host': 'evil.example', 'x-forwarded-proto': 'https', forwarded: 'host=evil.example' } });
 	assert.equal(answer.json.issuer, broker.issuer('web'));
 	assert.doesNotMatch(answer.text, /evil/);
 });
 
-test('security-cases_15_a_malformed_forwarded_header_of_a_trusted_proxy_is_400_never_200', async () => {
+test('security_cases_15_a_malformed_forwarded_header_of_a_trusted_proxy_is_400_never_200', async () => {
 	const broker = await Broker.start({ settings: 'trusted_proxies = { "127.0.0.0/8" }' });
 	const browser = new Browser(broker);
 	for (const headers of [{ 'x-forwarded-for': 'unknown' }, { 'x-forwarded-for': '1.2.3.4,' }, { 'x-forwarded-for': '<script>' }, { 'x-forwarded-proto': 'gopher' }, { 'x-forwarded-host': 'a b' }]) {

@@ -9,7 +9,7 @@ const home = 'https://app.example.org/cb';
 const app = (name, more = '') => `application "${name}" { client_id = "${name}", client_secret = "${name}-secret", redirect_uris = { "${home}" }, ${more} }\n`;
 const status = async (broker, parameters) => (await new Browser(broker).get(authorizeUrl(broker, parameters))).status;
 
-test('S18_what_cannot_be_a_redirect_uri_is_refused_with_its_line', async () => {
+test('S18_what_cannot_be_a_redirect_uri_is_refused_with_its_line (security_cases_1; test_authorize: unparsable regex)', async () => {
 	const broker = await Broker.start();
 	const bad = ['*', 'https://*.example.org/cb', 'https://app.example.org/cb#part', 'https://good@evil.example/cb', 'https://app.example.org\\\\@evil.example/', 'javascript:alert(1)', 'data:text/html,x', '/callback', '//evil.example/cb', 'app.example.org/cb',
 		'https:///cb', 'https://app.example.org/a b', 'https://app.example.org/\\tcb', 'vbscript:x', 'https://app.example.org:99999/cb', ''];
@@ -29,7 +29,7 @@ test('S18_what_cannot_be_a_redirect_uri_is_refused_with_its_line', async () => {
 	await broker.configure({});
 });
 
-test('S18_a_regex_matches_whole_and_only_what_it_says', async () => {
+test('S18_a_regex_matches_whole_and_only_what_it_says (test_authorize: regex match, regex mismatch, never learnt)', async () => {
 	const broker = await Broker.start({ objects: `application "many" { client_id = "many", client_secret = "many-secret", redirect_uris = { { regex = "https://app\\\\.example\\\\.org/(?:[a-z]+|x1)/cb" } } }
 ${app('none', '').replace(`"${home}"`, '')}` });
 	for (const [redirect_uri, good] of [['https://app.example.org/one/cb', true], ['https://app.example.org/two/cb', true], ['https://app.example.org/one/cb/', false], ['https://app.example.org/One/cb', false],

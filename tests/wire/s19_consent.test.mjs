@@ -20,7 +20,7 @@ const signedIn = async (broker) => {
 	return browser;
 };
 
-test('always_asks_each_time_and_implicit_never_but_when_the_client_wants_it', async () => {
+test('always_asks_each_time_and_implicit_never_but_when_the_client_wants_it (stages/consent: always)', async () => {
 	const broker = await Broker.start({ objects: apps });
 	const browser = await signedIn(broker);
 	for (let n = 0; n < 2; n++) {
@@ -32,7 +32,7 @@ test('always_asks_each_time_and_implicit_never_but_when_the_client_wants_it', as
 	assert.ok(asks(await ask(broker, browser, 'implicit', 'openid', { prompt: 'consent' })));
 });
 
-test('remembered_asks_once_and_more_scopes_ask_again_showing_old_and_new', async () => {
+test('remembered_asks_once_and_more_scopes_ask_again_showing_old_and_new (stages/consent: permanent, more scopes, same scopes)', async () => {
 	const broker = await Broker.start({ objects: apps });
 	const browser = await signedIn(broker);
 	let at = await ask(broker, browser, 'remembered');
@@ -51,7 +51,7 @@ test('remembered_asks_once_and_more_scopes_ask_again_showing_old_and_new', async
 	assert.ok((await ask(broker, again, 'remembered', 'openid profile email')).away);
 });
 
-test('expiring_asks_again_after_its_lifetime', async () => {
+test('expiring_asks_again_after_its_lifetime (stages/consent: expiring)', async () => {
 	const broker = await Broker.start({ objects: apps });
 	let browser = await signedIn(broker);
 	await allow(browser, await ask(broker, browser, 'expiring'));

@@ -86,7 +86,7 @@ test('S20 the page for a device lists what the application has in every ID token
 	assert.ok(at.away, at.page?.text);
 });
 
-test('security-cases 18 a request of ours that stands at another page is refused there, and breaks nothing', async () => {
+test('security_cases_18 a request of ours that stands at another page is refused there, and breaks nothing', async () => {
 	const browser = await device.signedIn(broker);
 	const session = browser.cookies.get('tidelock');
 	browser.cookies.delete('tidelock');

@@ -21,7 +21,7 @@ async function claims(broker, scope) {
 	return { id: claimsOf(got.id_token), info: info.json, access: claimsOf(got.access_token) };
 }
 
-test('results_become_claims_as_the_product_says', async () => {
+test('results_become_claims_as_the_product_says (test_property_mapping: expression)', async () => {
 	const broker = await brokerWith({
 		teams: 'local names = {}\nfor _, group in ipairs(user.groups) do names[#names + 1] = group.name end\nreturn names',
 		level: 'return 3', empty: 'return {}', nothing: 'return nil', several: 'return { department = "tea", nested = { a = 1 } }', zz: 'return { nested = { b = 2 }, department = "coffee" }',
@@ -72,7 +72,7 @@ application "own" { client_id = "own", client_secret = "own-secret", redirect_ur
 	}
 });
 
-test('a_failing_script_drops_its_claims_and_leaves_an_event_with_script_and_line', async () => {
+test('a_failing_script_drops_its_claims_and_leaves_an_event_with_script_and_line (test_property_mapping: runtime error event)', async () => {
 	const broker = await brokerWith({ broken: 'local x = nil\nreturn x.name', fine: 'return "yes"',
 		bytes: 'return { list = { "good", "\\xff\\xfe" } }', names: 'return { ["\\xff"] = true }' });
 	const { id } = await claims(broker, 'broken fine bytes names');

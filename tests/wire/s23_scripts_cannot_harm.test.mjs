@@ -23,7 +23,7 @@ async function claims(broker, scope, browser) {
 	return { ...claimsOf(answer.json.id_token), browser: got.browser };
 }
 
-test('S23_each_way_to_run_away_leaves_an_event_that_names_it', async () => {
+test('S23_each_way_to_run_away_leaves_an_event_that_names_it (security_cases_16)', async () => {
 	const tries = {
 		loops: ['while true do end', /ran longer|time|instruction/], allocates: ['local t = {}\nfor i = 1, 1e9 do t[i] = { i } end', /memory|instruction|longer/], recurses: ['local function f() return 1 + f() end\nreturn f()', /overflow|memory|instruction|longer/],
 		matches: ['return ("a"):rep(28):find(("a?"):rep(28) .. ("a"):rep(29))', /ran longer/], regex: ['return regex_match(("a"):rep(30) .. "!", "^(a+)+$")', /limit|match|regex|longer/], gives: ['return function() end', /function/],

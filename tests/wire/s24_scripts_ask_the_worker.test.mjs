@@ -116,7 +116,7 @@ test('test_call_policy: an unknown one raises, one that fails does not pass, and
 	await failureOf('broken');
 });
 
-test('S24_other_people_only_with_may_users, and what is asked is never SQL (test_evaluator: ak_user_by; security-cases 16)', async () => {
+test('S24_other_people_only_with_may_users, and what is asked is never SQL (test_evaluator: ak_user_by; security_cases_16)', async () => {
 	await refusedBecause('nosy', /may = \{ users = true \}/);
 	assert.deepEqual(await found('users'), ['bob', 'bob', 'desk7', 'desk7', '-', '-', '-', '-', '-', '-', '-', '-', '-', '-', true, true]);
 });

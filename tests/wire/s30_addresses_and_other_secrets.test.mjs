@@ -13,7 +13,7 @@ async function attempt(broker, { username, password, from = '127.0.1.1', browser
 }
 const guess = (broker, username, from, more) => attempt(broker, { username, password: 'a wrong guess', from, ...more });
 
-test('S30_guesses_at_one_account_slow_down_from_wherever_they_come_and_never_for_good', async () => {
+test('S30_guesses_at_one_account_slow_down_from_wherever_they_come_and_never_for_good (security_cases_10)', async () => {
 	const broker = await Broker.start();
 	const waits = [];
 	for (let i = 0; i < 11; i++) {
@@ -39,7 +39,7 @@ test('S30_guesses_at_one_account_slow_down_from_wherever_they_come_and_never_for
 	assert.equal((await guess(broker, 'bob', '127.0.1.99')).status, 403, 'another account is not slowed down');
 });
 
-test('S30_who_signed_in_from_here_before_gets_in_while_strangers_guess', async () => {
+test('S30_who_signed_in_from_here_before_gets_in_while_strangers_guess (security_cases_10: nobody is locked out by a stranger)', async () => {
 	const broker = await Broker.start();
 	const owner = (await attempt(broker, { username: 'alice', password: 'wonderland', from: '127.0.2.7' })).browser;
 	owner.cookies.delete('tidelock');
@@ -70,7 +70,7 @@ test('S30_guesses_from_one_address_at_many_accounts_slow_down', async () => {
 	assert.ok(after.includes(429), after.join());
 });
 
-test('S30_unknown_disabled_and_known_people_cost_the_same_time', async () => {
+test('S30_unknown_disabled_and_known_people_cost_the_same_time (security_cases_7)', async () => {
 	const broker = await Broker.start({ config: (b) => configuration({ port: b.port, dir: b.dir }).replace(/^password = .*$/m, '') });
 	assert.equal((await broker.command('user', 'disable', 'bob')).status, 0);
 	const times = { alice: [], bob: [], nobody: [] };
@@ -93,7 +93,7 @@ test('S30_unknown_disabled_and_known_people_cost_the_same_time', async () => {
 	}
 });
 
-test('S30_a_secret_of_an_application_is_no_cheaper_to_guess', async () => {
+test('S30_a_secret_of_an_application_is_no_cheaper_to_guess (security_cases_10)', async () => {
 	const broker = await Broker.start();
 	const form = { grant_type: 'refresh_token', refresh_token: 'tlr_x' };
 	const statuses = [];

@@ -20,7 +20,7 @@ async function untilThrottled(send, most = 30) {
 	return assert.fail(`${most} guesses were all looked at`);
 }
 
-test('S30_wrong_codes_slow_an_account_down_in_whatever_browser_and_the_right_one_waits_too', async () => {
+test('S30_wrong_codes_slow_an_account_down_in_whatever_browser_and_the_right_one_waits_too (security_cases_10, 17)', async () => {
 	const broker = await Broker.start({ objects });
 	const { user_code } = (await start(broker, 'tv')).json;
 	const send = await guesser(broker, await signedIn(broker));

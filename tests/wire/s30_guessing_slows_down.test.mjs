@@ -35,7 +35,7 @@ test('S30_guesses_slow_down_and_the_right_password_has_to_wait_too', async () =>
 	assert.ok(events.every((event) => event.request_id));
 });
 
-test('S30_the_counters_survive_a_kill', async () => {
+test('S30_the_counters_survive_a_kill (security_cases_10)', async () => {
 	const broker = await Broker.start();
 	await guessUntilThrottled(broker, 'alice');
 	for (let n = 0; n < 4; n++) { // longer waits than a restart takes
@@ -59,7 +59,7 @@ test('S30_a_browser_the_owner_signed_in_with_is_not_held_up', async () => {
 	assert.equal(answer.status, 200, answer.text);
 });
 
-test('S30_fifty_guesses_at_once_are_counted_before_they_are_looked_at', async () => {
+test('S30_fifty_guesses_at_once_are_counted_before_they_are_looked_at (security_cases_10)', async () => {
 	const broker = await Broker.start();
 	const answers = await Promise.all(Array.from({ length: 20 }, (_, n) => attempt(broker, 'bob', `wrong ${n}`)));
 	const seen = answers.filter((answer) => answer.status === 403).length;

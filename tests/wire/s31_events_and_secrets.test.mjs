@@ -75,7 +75,7 @@ async function everythingWritten(broker) {
 	return [...files, ['the log', broker.log], ['the events', JSON.stringify(await broker.events())]];
 }
 
-test('S2_S31_no_secret_is_written_anywhere', async () => {
+test('S2_S31_no_secret_is_written_anywhere (security_cases_20)', async () => {
 	const broker = await Broker.start({ objects: `scope_mapping "talks" { scope = "talks", script = "talks.lua" }
 application "talker" { client_id = "talker", client_secret = "talker-secret", redirect_uris = { "https://web.example.org/callback" }, scopes = { "openid", "talks" }, consent = "implicit" }`,
 	files: { 'talks.lua': 'log("request", request and json.encode(request) or "none", json.encode(session or {}), json.encode(token or {})) error("saw " .. json.encode(request or {}))' } });
@@ -116,7 +116,7 @@ application "talker" { client_id = "talker", client_secret = "talker-secret", re
 	assert.doesNotMatch(failed.reason, /[Cc]ookie|[Aa]uthorization|client_secret|code_verifier/);
 });
 
-test('security-cases_19_nobody_writes_lines_into_the_log_or_the_terminal', async () => {
+test('security_cases_19_nobody_writes_lines_into_the_log_or_the_terminal', async () => {
 	const broker = await Broker.start();
 	const browser = new Browser(broker);
 	for (const bad of ['%0a2026-01-01T00:00:00Z%20info%20forged', '%0d%0aforged', '%1b[31mred', '%22%20status=200%20x=%22']) await browser.get(`/${bad}`);

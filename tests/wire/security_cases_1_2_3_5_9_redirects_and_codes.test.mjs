@@ -10,7 +10,7 @@ const types = ['code', 'id_token', 'code id_token token'];
 const broker = await Broker.start({ objects: `${conformanceObjects(types)}
 application "loop" { client_type = "public", redirect_uris = { "http://127.0.0.1/cb", "http://[::1]/cb" }, scopes = { "openid" } }`, files: conformanceFiles });
 
-test('security-cases_1_only_the_exact_bytes_of_a_redirect_uri', async () => {
+test('security_cases_1_only_the_exact_bytes_of_a_redirect_uri', async () => {
 	const good = callback('one');
 	const host = 'one.rp.example.org';
 	const table = [`${good}*`, `https://*.rp.example.org/cb`, `https://${host}@evil.example/cb`, `https://evil.example\\@${host}/cb`, `https://${host}\\cb`, `https://${host}/x/%2e%2e/cb`, `https://${host}/x/../cb`,
@@ -33,7 +33,7 @@ test('security-cases_1_only_the_exact_bytes_of_a_redirect_uri', async () => {
 	}
 });
 
-test('security-cases_2_no_header_of_the_request_chooses_a_link', async () => {
+test('security_cases_2_no_header_of_the_request_chooses_a_link', async () => {
 	const client = new Client(broker);
 	const answer = await client.browser.request('GET', client.request(), { headers: { 'x-forwarded-host': 'evil.example', 'x-forwarded-proto': 'https', 'x-original-url': '//evil.example', referer: 'https://evil.example/' } });
 	assert.match(answer.headers.location, /^\/signin\?request=/);
@@ -41,7 +41,7 @@ test('security-cases_2_no_header_of_the_request_chooses_a_link', async () => {
 	assert.doesNotMatch(document.text, /evil/);
 });
 
-test('security-cases_3_a_sealed_request_is_no_session_and_a_second_person_inherits_nothing', async () => {
+test('security_cases_3_a_sealed_request_is_no_session_and_a_second_person_inherits_nothing', async () => {
 	const client = new Client(broker, { responseType: 'id_token' });
 	const first = await client.browser.get(client.request());
 	const sealed = new URL(first.headers.location, broker.url).searchParams.get('request');
@@ -61,7 +61,7 @@ test('security-cases_3_a_sealed_request_is_no_session_and_a_second_person_inheri
 	assert.equal((await stale.get(`/application/o/authorize/?request=${encodeURIComponent(sealed)}`)).status, 400);
 });
 
-test('security-cases_5_pkce_of_a_code_from_the_hybrid_flow_cannot_be_left_out_or_added', async () => {
+test('security_cases_5_pkce_of_a_code_from_the_hybrid_flow_cannot_be_left_out_or_added', async () => {
 	const { verifier, challenge } = pkce();
 	const client = new Client(broker, { responseType: 'code id_token token' });
 	const bound = { code_challenge: challenge, code_challenge_method: 'S256' };
@@ -76,7 +76,7 @@ test('security-cases_5_pkce_of_a_code_from_the_hybrid_flow_cannot_be_left_out_or
 	}
 });
 
-test('security-cases_9_state_and_errors_are_text_in_every_mode', async () => {
+test('security_cases_9_state_and_errors_are_text_in_every_mode', async () => {
 	const client = new Client(broker, { responseType: 'id_token', responseMode: 'form_post' });
 	for (const state of ['"><script>alert(1)</script>', `'onmouseover='alert(1)`, '</form><form action="https://evil.example">', 'javascript:alert(1)', '&quot;&lt;', '{{ csrf }}{% include "head" %}']) {
 		for (const prompt of ['none', undefined]) {
