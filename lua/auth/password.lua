@@ -139,6 +139,7 @@ local function attempt(req, username, text)
 		rows.batch(statements)
 		return nil, "disabled", nil, user
 	end
+	statements[#statements + 1] = users.same_password_statement(user.id, encoded)
 	statements[#statements + 1] = rehash(user, encoded, text)
 	return user, statements
 end

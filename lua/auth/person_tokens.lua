@@ -81,8 +81,8 @@ local function identifier_for(given)
 	return ("%s-%s-%s"):format(name, given.intent:gsub("_", "-"), letters(8):lower())
 end
 
--- given: user (row), intent, scopes (list), description, identifier (or none), expires_at (seconds or nil), reason, req. The
--- key's text and its row, or nil and what is wrong, for whoever asked.
+-- given: user (row), intent, scopes (list), description, identifier (or none), expires_at (seconds or nil), session_id (of the
+-- browser that asks, or nil), reason, req. The key's text and its row, or nil and what is wrong, for whoever asked.
 function person_tokens.create(given)
 	local ok, why = may_have(given.user, given.intent, given.scopes or {})
 	if not ok then
@@ -95,12 +95,12 @@ function person_tokens.create(given)
 	local made = rows.batch {
 		store.insert_statement { id = crypto.id(), user_id = given.user.id, intent = given.intent, identifier = identifier,
 			description = given.description or "", keyed = secrets.keyed(key), scopes = scope.join(given.scopes or {}),
-			expires_at = given.expires_at },
+			expires_at = given.expires_at, session_id = given.session_id },
 		events.statement { kind = "person_token_made", user = given.user, req = given.req,
 			reason = ("%s %s%s"):format(given.intent, identifier, given.reason and " " .. given.reason or "") },
 	}
 	if not made then
-		return nil, ('there is a key "%s" already, or %s is switched off'):format(identifier, given.user.username)
+		return nil, ('there is a key "%s" already, or %s was switched off or signed out'):format(identifier, given.user.username)
 	end
 	return key, store.by_identifier(identifier)
 end

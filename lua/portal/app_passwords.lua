@@ -55,7 +55,7 @@ function app_passwords.create(req, home)
 	end
 	task.detach()
 	local key, why = person_tokens.create {
-		user = current.user, intent = "app_password", description = name, req = req, reason = "on the portal page",
+		user = current.user, session_id = current.id, intent = "app_password", description = name, req = req, reason = "on the portal page",
 		expires_at = form.expires ~= "never" and time.now() + math.tointeger(tonumber(form.expires)) * DAY or nil,
 	}
 	if not key then return home(req, current, { problem = "It could not be made: " .. why .. "." }, 422) end

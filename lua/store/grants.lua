@@ -126,6 +126,9 @@ function grants.end_for_statements(user_id, application_id, reason)
 			user_id, now, application_id),
 		rows.statement(nil, [[update device_codes set status = 'denied' where user_id = $1
 			and (cast($2 as text) is null or application_id = $2) and status = 'approved']], user_id, application_id),
+		-- Keys end as the owner's valid_from moves, but that cannot tell what of this very second came before.
+		rows.statement(nil, [[update person_tokens set expires_at = $2 where user_id = $1 and cast($3 as text) is null
+			and created_at >= $2]], user_id, now, application_id),
 	}
 end
 

@@ -41,12 +41,14 @@ function person_tokens.count(user_id, intent)
 	return rows.one("select count(*) as n from person_tokens where user_id = $1 and intent = $2", user_id, intent).n
 end
 
+-- session_id: of the browser that asks, which must not have ended meanwhile; nil for commands.
 function person_tokens.insert_statement(token)
 	return rows.statement({ rows = 1 }, [[insert into person_tokens (id, user_id, intent, identifier, description, keyed,
 		scopes, created_at, expires_at) select $1, u.id, $3, $4, $5, $6, $7, $8, $9 from users u
-		where u.id = $2 and u.active = 1]],
+		where u.id = $2 and u.active = 1 and (cast($10 as text) is null
+		or exists (select 1 from sessions s where s.id = $10 and s.ended_at is null))]],
 		token.id, token.user_id, token.intent, token.identifier, token.description, token.keyed, token.scopes,
-		time.now(), token.expires_at)
+		time.now(), token.expires_at, token.session_id)
 end
 
 function person_tokens.delete_statement(id)

@@ -492,6 +492,13 @@ local cases = {
 		raises("slow_down", clients.authenticate, request { peer = "192.0.2.77" }, { client_id = "other", client_secret = "x" })
 		assert(clients.authenticate(request { peer = "192.0.2.78" }, { client_id = "other", client_secret = "secret of other" }))
 	end,
+	["S4: a password that was replaced while it was looked at signs nobody in"] = function()
+		local user, statements = password_check.sign_in(request {}, "cat", "cat's password")
+		assert(password_check.set(user.id, "another password", { by = "command" }))
+		local how = { method = "password", amr = { "pwd" }, statements = statements }
+		assert(not session.sign_in(request {}, { headers = {} }, user, how))
+		assert(password_check.set(user.id, "cat's password", { by = "command" }))
+	end,
 	["S30: wrong passwords slow down, at a known browser separately"] = function()
 		local function try(text, fields)
 			return password_check.sign_in(request(fields), "eve", text)

@@ -7,9 +7,11 @@ local events = require "auth/events"
 local event_rows = require "store/events"
 local grants = require "store/grants"
 local housekeeping = require "store/housekeeping"
+local password = require "auth/password"
 local person_tokens = require "auth/person_tokens"
 local rows = require "store/rows"
 local service_accounts = require "auth/service_accounts"
+local session = require "auth/session"
 local users = require "store/users"
 
 local world = {
@@ -132,6 +134,22 @@ local cases = {
 		events.flush()
 		local row = rows.one "select count(*) as lines, sum(count) as total from events where reason = 'many'"
 		assert(row.total == 2200 and row.lines <= 1101, row.lines .. " rows say " .. row.total)
+	end,
+	["S4: no key of before outlives a new password or being switched off, not even one of the same second"] = function()
+		local user = users.by_name "ann"
+		local _, row = key()
+		assert(rows.batch(password.statements(user.id, "$argon2id$x", { reason = "a test" })))
+		assert(person_tokens.state(person_tokens.by_identifier(row.identifier)) ~= "good")
+		local _, after = key()
+		assert(person_tokens.state(person_tokens.by_identifier(after.identifier)) == "good", "one that is made afterwards is good")
+	end,
+	["S4: a browser that was signed out meanwhile makes no key"] = function()
+		local user = users.by_name "ann"
+		local made = session.sign_in({ headers = {}, peer = "192.0.2.7" }, { headers = {} }, user, { method = "password" })
+		assert(key { session_id = made.id })
+		session.finish(made.id)
+		local text, why = key { session_id = made.id }
+		assert(not text and why:find("signed out", 1, true), why)
 	end,
 	["S4: keys that expired long ago are removed, others stay"] = function()
 		local _, row = key { expires_at = time.now() + 10 }
