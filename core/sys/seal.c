@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -228,17 +229,21 @@ static void allow_with_bits(struct filter *f, long nr, unsigned arg, uint32_t bi
 	emit(f, BPF_RET, 0, 0, RET_ALLOW);
 }
 
-/* Internet sockets only: streams, and datagrams for name servers. */
+/* Internet sockets only: TCP, and UDP for name servers. Other protocols are kernel that nothing here needs. */
 static void allow_internet_sockets(struct filter *f)
 {
-	emit(f, BPF_JEQ, 0, 9, SYS_socket);
+	emit(f, BPF_JEQ, 0, 13, SYS_socket);
 	emit(f, BPF_LOAD, 0, 0, AT_ARGS);
 	emit(f, BPF_JEQ, 1, 0, AF_INET);
-	emit(f, BPF_JEQ, 0, 5, AF_INET6);
+	emit(f, BPF_JEQ, 0, 9, AF_INET6);
 	emit(f, BPF_LOAD, 0, 0, AT_ARGS + 8);
 	emit(f, BPF_AND, 0, 0, 0xf); /* the type without SOCK_CLOEXEC and SOCK_NONBLOCK */
 	emit(f, BPF_JEQ, 1, 0, SOCK_STREAM);
-	emit(f, BPF_JEQ, 0, 1, SOCK_DGRAM);
+	emit(f, BPF_JEQ, 0, 5, SOCK_DGRAM);
+	emit(f, BPF_LOAD, 0, 0, AT_ARGS + 16);
+	emit(f, BPF_JEQ, 2, 0, 0);
+	emit(f, BPF_JEQ, 1, 0, IPPROTO_TCP);
+	emit(f, BPF_JEQ, 0, 1, IPPROTO_UDP);
 	emit(f, BPF_RET, 0, 0, RET_ALLOW);
 	emit(f, BPF_RET, 0, 0, RET_ERRNO(EACCES));
 }

@@ -7,7 +7,7 @@ local events = require "auth/events"
 local event_rows = require "store/events"
 local grants = require "store/grants"
 local housekeeping = require "store/housekeeping"
-local password = require "auth/password"
+local password_check = require "auth/password"
 local person_tokens = require "auth/person_tokens"
 local rows = require "store/rows"
 local service_accounts = require "auth/service_accounts"
@@ -138,7 +138,7 @@ local cases = {
 	["S4: no key of before outlives a new password or being switched off, not even one of the same second"] = function()
 		local user = users.by_name "ann"
 		local _, row = key()
-		assert(rows.batch(password.statements(user.id, "$argon2id$x", { reason = "a test" })))
+		assert(rows.batch(password_check.statements(user.id, "$argon2id$x", { reason = "a test" })))
 		assert(person_tokens.state(person_tokens.by_identifier(row.identifier)) ~= "good")
 		local _, after = key()
 		assert(person_tokens.state(person_tokens.by_identifier(after.identifier)) == "good", "one that is made afterwards is good")

@@ -154,6 +154,29 @@ static int open_raw(void)
 	return result(socket(AF_INET, SOCK_RAW, IPPROTO_ICMP));
 }
 
+/* Protocols beside TCP and UDP are much kernel that nothing here needs; some are loaded when they are first asked for. */
+static int open_unusual(void)
+{
+	static const int unusual[][2] = {{SOCK_STREAM, 132 /* SCTP */},
+		{SOCK_STREAM, 262 /* MPTCP */}, {SOCK_DGRAM, IPPROTO_ICMP},
+		{SOCK_DGRAM, 136 /* UDPLITE */}, {SOCK_STREAM, 256 /* SMC */}};
+
+	for (size_t i = 0; i < ARRAY_LEN(unusual); i++) {
+		int failed = result(socket(AF_INET, unusual[i][0], unusual[i][1]));
+
+		if (failed != EACCES)
+			return failed;
+	}
+	return EACCES;
+}
+
+static int open_named_protocols(void)
+{
+	int failed = result(socket(AF_INET6, SOCK_STREAM, IPPROTO_TCP));
+
+	return failed != FINE ? failed : result(socket(AF_INET, SOCK_DGRAM, IPPROTO_UDP));
+}
+
 static int open_local(void)
 {
 	return result(socket(AF_UNIX, SOCK_STREAM, 0));
@@ -267,6 +290,8 @@ static void worker_opens_no_sockets(void **state)
 	assert_int_equal(in_child(as_upstream_worker, open_local), EACCES);
 	assert_int_equal(in_child(as_upstream_worker, open_packet), EACCES);
 	assert_int_equal(in_child(as_upstream_worker, open_raw), EACCES);
+	assert_int_equal(in_child(as_upstream_worker, open_unusual), EACCES);
+	assert_int_equal(in_child(as_upstream_worker, open_named_protocols), FINE);
 }
 
 static void worker_makes_no_code(void **state)
