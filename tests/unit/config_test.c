@@ -112,7 +112,7 @@ static void objects(void **state)
 		"group \"b\": the group \"b\" is among its own ancestors");
 	bad(HEAD "group \"a\" { permissions = { \"root\" } }\n", 2,
 		"group \"a\": permissions item 1 must be one of");
-	bad(HEAD "policy \"x\" { script = \"y\" }\n", 2, "/y: No such file or directory");
+	bad(HEAD "policy \"x\" {}\n", 2, "policy \"x\": script is missing");
 	bad(HEAD "source \"google\" { file = \"google.json\" }\n", 2,
 		"source \"google\": this version of Tidelock has no sources");
 }
