@@ -2,7 +2,7 @@
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { Broker } from '../harness/broker.mjs';
-import { Browser, basic, claimsOf, obtainCode, obtainTokens, redirectUri, secretOf, tokenRequest } from '../harness/browser.mjs';
+import { Browser, basic, claimsOf, headerOf, obtainCode, obtainTokens, redirectUri, secretOf, tokenRequest } from '../harness/browser.mjs';
 
 const objects = `scope_mapping "greedy" { scope = "greedy", script = "greedy.lua" }
 application "greedy" { client_id = "greedy", client_secret = "greedy-secret", redirect_uris = { "${redirectUri.web}" }, scopes = { "openid", "greedy" }, consent = "implicit", access_token_typ = "JWT" }
@@ -69,6 +69,7 @@ test('test_token_S21_a_mapping_does_not_override_scope', async () => {
 		assert.notEqual(claims.sub, 'root');
 	}
 	assert.equal(claimsOf(got.access_token).scope, 'openid greedy');
+	assert.equal(headerOf(got.access_token).typ, 'JWT', 'S8: as authentik has it, where the application wants it so');
 	const seen = await new Browser(broker).post('/application/o/introspect/', { token: got.access_token }, { headers: basic('greedy') });
 	assert.deepEqual([seen.json.scope, seen.json.aud, seen.json.color, seen.json.active], ['openid greedy', 'greedy', 'red', true]);
 });

@@ -14,6 +14,9 @@ test('each_response_type_hands_out_what_its_words_say_in_every_mode (test_author
 		for (const responseMode of [undefined, 'fragment', 'form_post']) {
 			const client = new Client(broker, { responseType, responseMode });
 			await client.succeed();
+			// The suite's second client: its redirect URI has a query of its own, which comes back as it is.
+			const second = new Client(broker, { responseType, responseMode, client: 'two', browser: client.browser });
+			await second.succeed();
 		}
 	}
 	await new Client(broker, { responseType: 'code', responseMode: 'query' }).succeed();

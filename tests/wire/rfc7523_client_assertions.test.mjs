@@ -14,6 +14,8 @@ const pairs = Object.fromEntries(algs.map((alg) => [alg, keyPair(alg)]));
 const bare = keyPair('RS256', undefined, {}), foreign = keyPair('RS256');
 const key = pairs.ES256;
 const secret = 'a secret of thirty-two characters';
+const odd = { good: keyPair('ES256', 'good'), 'for encryption': keyPair('ES256', 'enc', { use: 'enc' }), 'to encrypt with': keyPair('RS256', 'ops', { key_ops: ['encrypt'] }), 'of an encryption algorithm': keyPair('RS256', 'oaep', { alg: 'RSA-OAEP' }),
+	'of another algorithm': keyPair('RS256', 'ps', { alg: 'PS256' }), 'of another curve': keyPair('ES384', 'curve', { alg: 'ES256' }) };
 const jwks = (...list) => JSON.stringify({ keys: list.map((one) => one.jwk) });
 const rest = `redirect_uris = { "${redirectUri.web}" }, scopes = { "openid", "offline_access" }, consent = "implicit"`;
 const objects = `
@@ -21,6 +23,7 @@ application "signer" { client_id = "signer", token_endpoint_auth_method = "priva
 application "tabled" { client_id = "tabled", token_endpoint_auth_method = "private_key_jwt", jwks = { keys = { { kty = "EC", crv = "P-256", x = "${key.jwk.x}", y = "${key.jwk.y}" } } }, ${rest} }
 application "bare" { client_id = "bare", token_endpoint_auth_method = "private_key_jwt", jwks = [[${jwks(bare)}]], ${rest} }
 application "shared" { client_id = "shared", token_endpoint_auth_method = "client_secret_jwt", client_secret = "${secret}", ${rest} }
+application "odd" { client_id = "odd", token_endpoint_auth_method = "private_key_jwt", jwks = [[${jwks(...Object.values(odd))}]], ${rest} }
 application "both" { client_id = "both", client_secret = "${secret}", jwks = [[${jwks(key)}]], ${rest} }
 `;
 const broker = await Broker.start({ objects, files: { 'keys.json': jwks(...Object.values(pairs)) } });
@@ -101,6 +104,7 @@ test('S10_every_value_of_aud_is_our_issuer_or_our_token_endpoint', async () => {
 
 test('security_cases_13_iss_sub_and_client_id_are_one_and_jti_is_there', async () => {
 	for (const more of [{ iss: 'web' }, { sub: 'web' }, { iss: undefined }, { sub: undefined }, { iss: ['signer'] }, { sub: '' }, { iss: 'signer ' }, { jti: undefined }, { jti: '' }, { jti: 1 }, { jti: 'x'.repeat(501) }]) await refused(signed(key, claims(more)), JSON.stringify(more));
+	for (const more of [{ iss: 'tabled' }, { sub: 'tabled' }, { sub: undefined }]) await refused(signed(key, claims(more)), `${JSON.stringify(more)} beside the client_id`, { client_id: 'signer' });
 	await refused(signed(key, claims()), 'another client_id', { client_id: 'tabled' });
 	await refused(signed(key, claims({}, 'web')), 'for a client with a secret');
 	await refused(signed(key, claims({}, 'nobody')), 'an unknown client');
@@ -140,6 +144,15 @@ test('security_cases_6_what_the_header_says_of_keys_is_never_looked_at', async (
 	for (const kid of ['../../../../dev/null', "' or '1'='1", '', ' ', 'ES256\u0000', 'x'.repeat(3000), 1, null, ['ES256'], {}]) await refused(signed({ ...key, kid: undefined }, claims(), { kid }), JSON.stringify(kid).slice(0, 40));
 	for (const header of [{ crit: ['exp'] }, { crit: [] }, { b64: false, crit: ['b64'] }, { zip: 'DEF' }, { enc: 'A128GCM' }, { alg: ['ES256'] }, { alg: null }]) await refused(signed(key, claims(), header), JSON.stringify(header));
 	for (const typ of ['at+jwt', 'logout+jwt', 'dpop+jwt', 'JWE', 'id_token', '', 1, ['JWT']]) await refused(signed(key, claims(), { typ }), `typ ${typ}`);
+});
+
+test('security_cases_6_keys_of_another_use_or_algorithm_prove_nothing', async () => {
+	const fit = odd.good;
+	await accepted(signed(fit, claims({}, 'odd')), 'the one that is for signing');
+	for (const [what, pair] of Object.entries(odd)) if (pair !== fit) {
+		await refused(signed(pair, claims({}, 'odd')), what);
+		await refused(signed({ ...pair, kid: undefined }, claims({}, 'odd')), `${what}, without kid`);
+	}
 });
 
 test('malformed_assertions_wrong_signatures_and_zero_numbers', async () => {

@@ -131,6 +131,7 @@ test('test_token_exchange_actor_tokens_and_the_chain_of_those_who_act', async ()
 	const byMachine = await exchange('front', alice.access_token, { audience: 'back2', actor_token: machine.json.access_token, actor_token_type: TYPE.access });
 	assert.deepEqual(claimsOf(byMachine.json.access_token).act, { sub: claimsOf(machine.json.access_token).sub, client_id: 'front' });
 	await broker.command('user', 'disable', 'bob');
+	fails(await exchange('front', bob.access_token), 'invalid_request');
 	fails(await exchange('front', alice.access_token, { audience: 'back2', actor_token: bob.access_token, actor_token_type: TYPE.access }), 'invalid_request');
 	await broker.command('user', 'enable', 'bob');
 	// The chain ends somewhere.
