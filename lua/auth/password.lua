@@ -209,15 +209,17 @@ function password_check.forgive(username)
 	throttle.clear(throttle.key("account", username:lower()))
 end
 
--- how: { by = who did it, in words that name nobody; req }. All sessions end, the one that asks too: sign the person in
--- again.
+-- how: { by = who did it, in words that name nobody; req; before = statements that have to hold }. All sessions end, the one
+-- that asks too: sign the person in again.
 function password_check.set(user_id, text, how)
 	how = how or {}
 	local encoded, code = password_check.hash(text)
 	if not encoded then
 		return nil, code
 	end
-	local statements = password_check.statements(user_id, encoded, { req = how.req, reason = how.by and "by " .. how.by })
+	local statements = table.move(how.before or {}, 1, #(how.before or {}), 1, {})
+	local set = password_check.statements(user_id, encoded, { req = how.req, reason = how.by and "by " .. how.by })
+	table.move(set, 1, #set, #statements + 1, statements)
 	local user = users.by_id(user_id)
 	if user then
 		statements[#statements + 1] = throttle.clear_statement(throttle.key("account", user.username:lower()))
@@ -237,12 +239,12 @@ function password_check.change(req, response, current, old, new)
 		local reason = statements
 		return nil, reason, seconds
 	end
-	local ok, code = password_check.set(user.id, new, { by = "the person", req = req })
+	local ok, code = password_check.set(user.id, new, { by = "the person", req = req, before = statements })
 	if not ok then
-		return nil, code
+		return nil, code or "wrong" -- somebody else has just set another one
 	end
 	session.gone(req)
-	return session.sign_in(req, response, user, { method = "password", amr = { "pwd" }, statements = statements })
+	return session.sign_in(req, response, user, { method = "password", amr = { "pwd" } })
 end
 
 return password_check

@@ -52,10 +52,12 @@ local function json_or_nil(value)
 	return value and json.encode(value) or nil
 end
 
+-- What is bound to a session is made while that lives, so that nobody gets a token after all have been told of its end (S5).
 function grants.insert_statement(grant)
 	return rows.statement({ rows = 1 }, [[insert into grants (id, user_id, application_id, side, scopes, login_event_id,
 		session_id, sid, claims_parameter, resources, act, lasting, created_at, expires_at, parent, parent_jti)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)]],
+		select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16 where cast($7 as text) is null
+		or exists (select 1 from sessions s where s.id = $7 and s.ended_at is null)]],
 		grant.id, grant.user_id, grant.application_id, grant.side or "oidc", grant.scopes, grant.login_event_id,
 		grant.session_id, grant.sid, json_or_nil(grant.claims_parameter), json_or_nil(grant.resources),
 		json_or_nil(grant.act), grant.lasting, time.now(), grant.expires_at, grant.parent, grant.parent_jti)

@@ -492,11 +492,24 @@ local cases = {
 		raises("slow_down", clients.authenticate, request { peer = "192.0.2.77" }, { client_id = "other", client_secret = "x" })
 		assert(clients.authenticate(request { peer = "192.0.2.78" }, { client_id = "other", client_secret = "secret of other" }))
 	end,
+	["S5: nothing is handed out to a session that ended while it was being made"] = function()
+		local current = sign_in "cat"
+		local function made()
+			return select(2, tokens.issue { application = application(), user = current.user, scopes = { "openid" }, claims = {},
+				new = { login = current.login, session_id = current.id, sid = current.sid } })
+		end
+		assert(rows.batch(made()))
+		local statements = made()
+		session.finish(current.id)
+		assert(not rows.batch(statements))
+	end,
 	["S4: a password that was replaced while it was looked at signs nobody in"] = function()
 		local user, statements = password_check.sign_in(request {}, "cat", "cat's password")
 		assert(password_check.set(user.id, "another password", { by = "command" }))
 		local how = { method = "password", amr = { "pwd" }, statements = statements }
 		assert(not session.sign_in(request {}, { headers = {} }, user, how))
+		-- Nor does it set another one over the new one.
+		assert(not password_check.set(user.id, "a third password", { by = "the person", before = statements }))
 		assert(password_check.set(user.id, "cat's password", { by = "command" }))
 	end,
 	["S30: wrong passwords slow down, at a known browser separately"] = function()
