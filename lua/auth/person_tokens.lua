@@ -143,9 +143,15 @@ function person_tokens.check(text, intent)
 	return token
 end
 
+-- What guesses are counted by: one of 64 places for all names, so that made-up ones cost no row each, and none that exists is told
+-- from one that does not.
+local function place_of(username)
+	return "app password " .. secrets.mac("app password place", username:lower()):sub(1, 1)
+end
+
 -- The row of an app password of this name's, or nil. Every failure counts, whatever it was (S30).
 function person_tokens.app_password(req, username, text)
-	local place = "app password of " .. username:lower():sub(1, 150)
+	local place = place_of(username)
 	guesses.refuse(place, req)
 	local token, why = person_tokens.check(text, "app_password")
 	if token and token.user.username == username then

@@ -151,6 +151,12 @@ local cases = {
 		local text, why = key { session_id = made.id }
 		assert(not text and why:find("signed out", 1, true), why)
 	end,
+	["S30: guesses at names that nobody has fill neither the disk nor the table"] = function()
+		local function places() return rows.one("select count(*) as n from throttle").n end
+		local before = places()
+		for index = 1, 300 do person_tokens.app_password(req, "nobody" .. index, "tlp_x") end
+		assert(places() - before <= 64, places() - before)
+	end,
 	["S4: keys that expired long ago are removed, others stay"] = function()
 		local _, row = key { expires_at = time.now() + 10 }
 		local _, stays = key()
