@@ -19,7 +19,7 @@ const server = http.createServer((request, response) => {
 	response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' }).end(`<!doctype html><title>page</title><script src="/library.js"></script><script>
 const manager = new oidc.UserManager({ authority: '${broker.issuer('page')}', client_id: 'page', scope: 'openid email groups' + (localStorage.more ?? ''), loadUserInfo: true,
 	redirect_uri: '${application}/in', silent_redirect_uri: '${application}/silent', popup_redirect_uri: '${application}/window', post_logout_redirect_uri: '${application}/out', popup_post_logout_redirect_uri: '${application}/out-window',
-	userStore: new oidc.WebStorageStateStore({ store: localStorage }), monitorSession: location.pathname === '/watch', checkSessionIntervalInSeconds: 1, popupAbortOnClose: true });
+	userStore: new oidc.WebStorageStateStore({ store: localStorage }), monitorSession: location.pathname === '/watch', checkSessionIntervalInSeconds: 1 });
 const told = [];
 manager.events.addUserSignedOut(() => told.push('signed out'));
 const settled = (promise) => promise.then((value) => { window.result = value ?? {}; }, (error) => { window.result = { failed: error.message }; });
@@ -62,7 +62,7 @@ async function signsIn(page, state) {
 }
 // The window that the page opens, and how the page says that it went.
 async function inAWindow(page, what) {
-	const [opened] = await Promise.all([page.waitForEvent('popup'), page.evaluate((what) => { window.went = manager[what]().then((user) => user?.profile.email ?? 'done', (error) => error.message); }, what)]);
+	const [opened] = await Promise.all([page.waitForEvent('popup'), page.evaluate((what) => { window.went = manager[what]({ popupAbortOnClose: true }).then((user) => user?.profile.email ?? 'done', (error) => error.message); }, what)]);
 	return { opened, went: () => page.evaluate('went') };
 }
 
