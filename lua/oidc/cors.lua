@@ -28,6 +28,13 @@ function cors.add(req, response, application)
 	return response
 end
 
+-- What a page asks to send is granted, as authentik does: libraries add fields of their own, for tracing for instance, and none of
+-- them opens anything here.
+local function fields(req)
+	local asked = req.headers["access-control-request-headers"] or ""
+	return #asked <= 1000 and asked:find("^[%w%-_][%w%-_, ]*$") and asked or "Authorization, Content-Type"
+end
+
 -- A preflight names no client, so it is granted to any origin; the answer itself is judged by cors.add.
 function cors.preflight(req, methods)
 	local origin = req.headers.origin
@@ -35,10 +42,10 @@ function cors.preflight(req, methods)
 	return {
 		status = 204, body = "",
 		headers = {
-			vary = "Origin",
+			vary = "Origin, Access-Control-Request-Headers",
 			["access-control-allow-origin"] = origin,
 			["access-control-allow-methods"] = methods,
-			["access-control-allow-headers"] = "Authorization, Content-Type",
+			["access-control-allow-headers"] = fields(req),
 			["access-control-max-age"] = "600",
 		},
 	}
