@@ -87,15 +87,17 @@ function grants.lasting(application, key_id)
 	end
 end
 
--- The statements that make it, after grants.lasting found none; another request may have been first. expires_at: the app
--- password's, or nil.
+-- The statements that make it, after grants.lasting found none; another request may have been first, and the app password may
+-- have ended since it was looked at. expires_at: the app password's, or nil.
 function grants.lasting_statements(user, application, key_id, expires_at)
 	local key, now = lasting_key(application, key_id), time.now()
 	return {
 		{ "update grants set lasting = null where lasting = $1 and (ended_at is not null or user_id <> $2)", key, user.id },
-		{ [[insert into grants (id, user_id, application_id, scopes, lasting, created_at, expires_at)
-			values ($1, $2, $3, '', $4, $5, $6) on conflict (lasting) do nothing]], crypto.id(), user.id, application.id, key,
-			now, expires_at or now + LASTS },
+		rows.statement(nil, [[insert into grants (id, user_id, application_id, scopes, lasting, created_at, expires_at)
+			select $1, $2, $3, '', $4, $5, $6 where cast($7 as text) is null or exists (select 1 from person_tokens t
+			join users u on u.id = t.user_id where t.id = $7 and (t.expires_at is null or t.expires_at > $5)
+			and t.created_at >= u.valid_from) on conflict (lasting) do nothing]], crypto.id(), user.id, application.id, key,
+			now, expires_at or now + LASTS, key_id),
 	}
 end
 

@@ -143,6 +143,18 @@ local cases = {
 		local _, after = key()
 		assert(person_tokens.state(person_tokens.by_identifier(after.identifier)) == "good", "one that is made afterwards is good")
 	end,
+	["S4: a key that is revoked or ends while it is looked at gets no grant"] = function()
+		for _, ending in ipairs {
+			function(token) person_tokens.revoke(token, { req = req }) end,
+			function(token) assert(rows.batch(password_check.statements(token.user.id, "$argon2id$x", { reason = "a test" }))) end,
+		} do
+			local text = key()
+			local token = assert(person_tokens.check(text, "app_password"))
+			assert(person_tokens.grant(token, application()))
+			ending(token)
+			assert(not person_tokens.grant(token, application()))
+		end
+	end,
 	["S4: a browser that was signed out meanwhile makes no key"] = function()
 		local user = users.by_name "ann"
 		local made = session.sign_in({ headers = {}, peer = "192.0.2.7" }, { headers = {} }, user, { method = "password" })
