@@ -37,7 +37,7 @@ const app = (name, more = '') => {
 const settings = 'outgoing = { allow = { "127.0.0.1" } }';
 const objects = app('plain') + app('second') + app('es256', 'signing_alg = "ES256"') + app('pair', 'sub_mode = "pairwise"') + app('mail', 'sub_mode = "user_email"')
 	+ app('front', 'logout_method = "backchannel", issuer_mode = "global"') + app('down') + app('slow') + app('scripted', 'script_claims = { "sub" }')
-	+ app('framed').replace(`${peer.url}/framed`, 'https://web.example.org/framed').replace(', }', ', logout_method = "frontchannel" }');
+	+ app('framed', 'logout_method = "frontchannel"').replace('redirect_uris = {', `redirect_uris = { "${peer.url}/cb",`);
 const broker = await Broker.start({ settings, objects });
 const signedIn = (client_id, browser = new Browser(broker), more = {}) => obtainTokens(broker, { client_id, redirect_uri: 'https://web.example.org/callback', scope: 'openid', ...more.parameters }, { browser, ...more });
 const leave = async (browser) => browser.submit(await browser.get('/signout'), {}, 'signout');

@@ -37,6 +37,13 @@ ${app('none', '').replace(`"${home}"`, '')}` });
 		['https://app.example.org/..;/cb', false], ['https://evil.example/?https://app.example.org/one/cb', false], ['https://app.example.org/one/cb#x', false]]) {
 		assert.equal(await status(broker, { client_id: 'many', redirect_uri }), good ? 302 : 400, redirect_uri);
 	}
+	// An expression that makes its own slash optional does not lead to another host.
+	const optional = ['app', 'add', 'optional', '--client-id', 'optional', '--redirect-regex', 'https://app\\.example\\.org/?.*evil\\.example/cb'];
+	assert.equal((await broker.command(...optional)).status, 0);
+	for (const [redirect_uri, good] of [['https://app.example.org/evil.example/cb', true], ['https://app.example.org.evil.example/cb', false], ['https://app.example.org@evil.example/cb', false], ['https://app.example.org:443@evil.example/cb', false],
+		['https://app.example.org/\\evil.example/cb', false], ['https://app.example.org/ evil.example/cb', false]]) {
+		assert.equal(await status(broker, { client_id: 'optional', redirect_uri }), good ? 302 : 400, redirect_uri);
+	}
 	// No redirect_uris: none is accepted, and the first that comes is not learnt.
 	for (let i = 0; i < 2; i++) assert.equal(await status(broker, { client_id: 'none', redirect_uri: home }), 400);
 });
