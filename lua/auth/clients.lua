@@ -213,6 +213,11 @@ local function secret_matches(entry, secret)
 	return match and entry ~= nil and #entry.secrets > 0 and secret ~= ""
 end
 
+-- Is this the application's secret? For protocols with rules of their own; they count guesses (auth/guesses) themselves.
+function clients.has_secret(application, secret)
+	return secret_matches(entry_of("client_id:", application.client_id, store.by_client_id), secret)
+end
+
 -- Who asks, nothing proven: the application and what it gave: { method, client_id, client_secret, with_spaces = the secret's
 -- other reading, assertion }. Raises for who is unknown, for two methods at once and for who guessed too often.
 function clients.named(req, form)

@@ -16,7 +16,7 @@ function codes.make(given)
 	local code = crypto.token("tlc_")
 	local application = given.application
 	return code, store.insert_statement {
-		keyed = secrets.keyed(code), application_id = application.id, session_id = given.session.id,
+		side = given.side, keyed = secrets.keyed(code), application_id = application.id, session_id = given.session.id,
 		redirect_uri = given.redirect_uri, redirect_uri_sent = given.redirect_uri_sent ~= false,
 		challenge = given.challenge, method = given.method, nonce = given.nonce, scopes = scope.join(given.scopes),
 		claims_parameter = given.claims_parameter, resources = given.resources, grant_id = crypto.id(),
@@ -25,12 +25,12 @@ function codes.make(given)
 end
 
 -- The row with scopes as a list, `application` found; nil when it is no code, unknown, burnt or expired. A used one is
--- returned (for a day): redeem says so.
-function codes.look(text)
+-- returned (for a day): redeem says so. side: GitHub's codes are "github" (S16).
+function codes.look(text, side)
 	if type(text) ~= "string" or #text ~= 47 or not text:find("^tlc_[%w_%-]+$") then
 		return nil
 	end
-	local row = store.look(secrets.keyed(text))
+	local row = store.look(secrets.keyed(text), side)
 	if row then
 		row.scopes = scope.parse(row.scopes)
 	end
@@ -68,7 +68,7 @@ function codes.redeem(row, statements, req)
 	if rows.batch(list) then
 		return true
 	end
-	local now = store.look(row.keyed)
+	local now = store.look(row.keyed, row.side)
 	if now and now.used_at then
 		return used_again(row, req)
 	end

@@ -1,5 +1,6 @@
 -- auth/consent.lua: what a person lets an application know, and for how long (S19).
 local events = require "auth/events"
+local github_scopes = require "auth/github_scopes"
 local grants = require "store/grants"
 local mapping = require "mapping/scopes"
 local rows = require "store/rows"
@@ -99,6 +100,12 @@ function consent.describe(application, scopes)
 		local text = known.description
 		if known.name ~= "openid" and text and text ~= "" then
 			out[#out + 1] = { scope = known.name, text = text }
+		end
+	end
+	for _, name in ipairs(scopes) do
+		local text = github_scopes.describe(name)
+		if text then
+			out[#out + 1] = { scope = name, text = text }
 		end
 	end
 	return out

@@ -2,6 +2,7 @@
 -- seen once, when it is made. One ends when it expires, when it is revoked, with its owner, and whenever the owner's
 -- valid_from moves (S4): an account that was switched off or got a new password starts without the keys of before.
 local events = require "auth/events"
+local github_secret = require "kit/github_secret"
 local grants = require "store/grants"
 local guesses = require "auth/guesses"
 local permissions = require "auth/permissions"
@@ -40,23 +41,17 @@ local SCOPES = {
 		read:user user:email user:follow project read:project workflow write:packages read:packages]],
 }
 
--- GitHub's form, which programs that look for leaked secrets know; 62 is no power of two, so bytes above are thrown away.
-local ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+-- For names, not for secrets.
 local function letters(count)
 	local out = {}
-	while #out < count do
-		for byte in crypto.random(count):gmatch(".") do
-			local number = byte:byte() & 63
-			if number < 62 and #out < count then
-				out[#out + 1] = ALPHABET:sub(number + 1, number + 1)
-			end
-		end
+	for byte in crypto.random(count):gmatch(".") do
+		out[#out + 1] = string.char(97 + byte:byte() % 26)
 	end
 	return table.concat(out)
 end
 
 local function new_key(intent)
-	return intent == "personal" and "ghp_" .. letters(36) or crypto.token(PREFIX[intent])
+	return intent == "personal" and github_secret.new("ghp_") or crypto.token(PREFIX[intent])
 end
 
 -- true, or nil and why this owner cannot give these scopes away.
@@ -78,7 +73,7 @@ local function identifier_for(given)
 		return given.identifier
 	end
 	local name = slug.of(given.user.username):sub(1, 40)
-	return ("%s-%s-%s"):format(name, given.intent:gsub("_", "-"), letters(8):lower())
+	return ("%s-%s-%s"):format(name, given.intent:gsub("_", "-"), letters(8))
 end
 
 -- given: user (row), intent, scopes (list), description, identifier (or none), expires_at (seconds or nil), session_id (of the

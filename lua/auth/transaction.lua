@@ -1,8 +1,14 @@
 -- auth/transaction.lua: a request in progress (S13): a sealed value in URL and forms, no row, so strangers cannot fill the
 -- disk. Fields of t: client_id, params (the authorize parameters), browser, started_ms, prompt, max_age, hint_subject,
--- login_hint, chosen, consented, and what the pages add.
+-- login_hint, chosen, consented, side (S16; none is OpenID Connect), and what the pages add.
+local err = require "kit/err"
+local pages = require "pages/pages"
+local policies = require "auth/policies"
+local reply = require "kit/reply"
 local secrets = require "kit/secrets"
 local session = require "auth/session"
+local urls = require "kit/urls"
+local users = require "store/users"
 
 local transaction = {}
 
@@ -22,6 +28,11 @@ function transaction.seal(t, purpose)
 		return nil, "too_long"
 	end
 	return sealed
+end
+
+-- The same where a page may say that it is too long.
+function transaction.sealed(t)
+	return err.need(transaction.seal(t), "invalid_request", "The request is too long.", { status = 400 })
 end
 
 -- The transaction when it is ours, of this browser and in time; else nil and "damaged", "browser" or "expired".
@@ -60,6 +71,33 @@ end
 function transaction.consent(t, current, scopes)
 	t.consented = { session = current.id, user = current.user_id, scopes = scopes }
 	return t
+end
+
+-- ---- from an authorization endpoint to a page ----
+
+local PAGES = { sign_in = "/signin", select_account = "/signin", consent = "/consent" }
+
+-- Sends the browser to one of our pages with the request sealed for it; the pages read `page` and `scopes`, what the
+-- person is asked to agree to.
+function transaction.to_page(req, t, page, scopes)
+	t.page, t.scopes = page, scopes
+	t.browser = session.browser(req) or session.new_browser(req)
+	local response = reply.redirect(urls.with_query(PAGES[page], { { "request", transaction.sealed(t) } }))
+	session.ensure_browser(req, response)
+	return response
+end
+
+-- The policies refuse: the person is told why, the client soon after. path: the endpoint's, which goes on with the request.
+function transaction.refused(req, t, application, decision, path)
+	t.page, t.browser = "sign_in", session.browser(req) or session.new_browser(req)
+	local again = transaction.sealed(t)
+	t.denied = policies.description(decision)
+	local response = pages.refused {
+		application = application.name, name = users.shown(session.current(req).user), message = decision.message,
+		back = path .. "?request=" .. transaction.sealed(t), other = "/signin?request=" .. again, request_id = req.id,
+	}
+	session.ensure_browser(req, response)
+	return response
 end
 
 return transaction

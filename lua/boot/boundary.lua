@@ -2,6 +2,7 @@
 -- clients (RFC 6749 5.2), a challenge for bearers of tokens (RFC 6750 3), a page for people. Every one carries the request id;
 -- none carries a cause that is not the asker's business.
 local err   = require "kit/err"
+local oauth_answer = require "github/oauth_answer"
 local pages = require "pages/pages"
 local reply = require "kit/reply"
 
@@ -68,7 +69,7 @@ local function bearer(req, e, status)
 	return response
 end
 
-local kinds = { page = page, oauth = oauth, bearer = bearer, plain = oauth }
+local kinds = { page = page, oauth = oauth, bearer = bearer, plain = oauth, github_oauth = oauth_answer.failed }
 
 -- The codes that an endpoint's own kind would not know: pages' words become the protocol's and the other way round.
 local protocol_words = {

@@ -6,6 +6,8 @@ local check_session = require "oidc/check_session"
 local device        = require "oidc/device"
 local discovery     = require "oidc/discovery"
 local end_session   = require "oidc/end_session"
+local github_access_token = require "github/access_token"
+local github_authorize = require "github/authorize"
 local introspect    = require "oidc/introspect"
 local jwks          = require "oidc/jwks"
 local portal        = require "portal/routes"
@@ -30,6 +32,8 @@ local exact = {
 	["/application/o/check-session/"] = check_session,
 	["/.well-known/openid-configuration"] = discovery.global,
 	["/.well-known/oauth-authorization-server"] = discovery.global,
+	["/login/oauth/authorize"] = github_authorize,
+	["/login/oauth/access_token"] = github_access_token,
 	["/.well-known/webfinger"] = webfinger,
 }
 

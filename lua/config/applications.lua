@@ -185,6 +185,9 @@ local function fill(a)
 	with_default(a, "logout_method", "backchannel")
 	with_default(a, "authentik_errors", false)
 	with_default(a, "authorization_response_iss", true)
+	if a.github then
+		with_default(a.github, "callback_match", a.client_type == "public" and "exact" or "subpath")
+	end
 end
 
 -- Front-Channel Logout 2: the frame is loaded from where one of the redirect URIs is. The policy of the page that loads it can

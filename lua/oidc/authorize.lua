@@ -28,23 +28,6 @@ local function parse(text)
 	return map, duplicated, fields
 end
 
-local function sealed(t)
-	local text = transaction.seal(t)
-	return err.need(text, "invalid_request", "The request is too long.", { status = 400 })
-end
-
-local pages = { sign_in = "/signin", select_account = "/signin", consent = "/consent" }
-
--- Sends the browser to one of our pages with the request sealed for it; the pages read `page` and `scopes`, what the
--- person is asked to agree to.
-local function to_page(req, t, page, scopes)
-	t.page, t.scopes = page, scopes
-	t.browser = session.browser(req) or session.new_browser(req)
-	local response = reply.redirect(urls.with_query(pages[page], { { "request", sealed(t) } }))
-	session.ensure_browser(req, response)
-	return response
-end
-
 -- S20: the claims parameter may insist on one person.
 local function expected_person(req, t, application, current)
 	local wanted = t.params.claims and t.params.claims.subject
@@ -72,13 +55,13 @@ local function proceed(req, context, t)
 	-- The person is known, and nothing but consent may be missing: now the policies are asked.
 	if policy.asked(context.application) and (verdict == "silent" or verdict == "consent" or code == "consent_required") then
 		local decision = policy.decide(req, context, t, current)
-		if not decision.allowed then return policy.refuse(req, context, t, decision, sealed) end
+		if not decision.allowed then return policy.refuse(req, context, t, decision) end
 		scopes = decision.scopes
 		verdict, code, description = session.decide(t, current, context.application, scopes, req)
 	end
 	if verdict == "silent" then return issue(req, context, policy.narrow(t, scopes), current) end
 	if verdict == "error" then answer.fail(context, code, description) end
-	return to_page(req, t, verdict, scopes)
+	return transaction.to_page(req, t, verdict, scopes)
 end
 
 local function continue(req, text)
@@ -91,6 +74,8 @@ local function continue(req, text)
 	if not t then
 		err.raise("expired_request", nil, { status = 400, cause = "request " .. tostring(why) })
 	end
+	-- S16.
+	if t.side then err.raise("expired_request", nil, { status = 400, cause = "request of another side" }) end
 	local application = clients.find(t.client_id)
 	err.need(application, "invalid_request", "The application of this request is no longer known here.", { status = 400 })
 	local context = {
@@ -114,7 +99,7 @@ function authorize.POST(req)
 	end
 	local _, asked = request.read(parse(req.body))
 	asked.browser = POSTED
-	return reply.see_other(urls.with_query(PATH, { { "request", sealed(transaction.new(asked)) } }))
+	return reply.see_other(urls.with_query(PATH, { { "request", transaction.sealed(transaction.new(asked)) } }))
 end
 
 return authorize

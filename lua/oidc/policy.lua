@@ -2,15 +2,13 @@
 -- consent, and again each time the request goes on.
 local answer   = require "oidc/answer"
 local events   = require "auth/events"
-local pages    = require "pages/pages"
 local policies = require "auth/policies"
 local scope    = require "kit/scope"
-local session  = require "auth/session"
-local users    = require "store/users"
+local transaction = require "auth/transaction"
 
 local policy = {}
 
-local PATH = "/application/o/authorize/?request="
+local PATH = "/application/o/authorize/"
 
 function policy.asked(application)
 	return application.policies ~= nil and #application.policies > 0
@@ -52,20 +50,10 @@ function policy.narrow(t, left)
 	return t
 end
 
--- The person is told why, the client soon after; who asked for no pages is told at once. seal(t) makes the text of a request
--- in progress.
-function policy.refuse(req, context, t, decision, seal)
-	local description = policies.description(decision)
-	if scope.has(t.prompt or {}, "none") then answer.fail(context, "access_denied", description) end
-	t.page, t.browser = "sign_in", session.browser(req) or session.new_browser(req)
-	local again = seal(t)
-	t.denied = description
-	local response = pages.refused {
-		application = context.application.name, name = users.shown(session.current(req).user), message = decision.message,
-		back = PATH .. seal(t), other = "/signin?request=" .. again, request_id = req.id,
-	}
-	session.ensure_browser(req, response)
-	return response
+-- Who asked for no pages is told at once.
+function policy.refuse(req, context, t, decision)
+	if scope.has(t.prompt or {}, "none") then answer.fail(context, "access_denied", policies.description(decision)) end
+	return transaction.refused(req, t, context.application, decision, PATH)
 end
 
 return policy

@@ -8,7 +8,8 @@ local transaction = require("auth/transaction")
 
 local request = {}
 
-local AUTHORIZE = "/application/o/authorize/?request="
+-- By side (S16).
+local AUTHORIZE = { oidc = "/application/o/authorize/?request=", github = "/login/oauth/authorize?request=" }
 
 -- Opens what the page was given. Answers the request's fields and its application; none when `sealed` is nil. A request of
 -- our own has no application but `back`, the page that it came from, and `purpose`, what for in words.
@@ -26,8 +27,8 @@ function request.seal(opened)
 end
 
 -- A GET of our own that goes on with the request. Never reached by a redirect from a form: see pages.continue.
-function request.url(sealed)
-	return AUTHORIZE .. url.encode(sealed)
+function request.url(opened)
+	return AUTHORIZE[opened.side or "oidc"] .. url.encode(request.seal(opened))
 end
 
 -- Sends the browser to sign in first, and back to this page of ours then.
@@ -40,7 +41,7 @@ end
 
 function request.continue(req, opened, application)
 	if opened.back then return reply.see_other(opened.back) end
-	return pages.continue{ url = request.url(request.seal(opened)), application = application.name, request_id = req.id }
+	return pages.continue{ url = request.url(opened), application = application.name, request_id = req.id }
 end
 
 return request

@@ -103,7 +103,7 @@ function signin.cancel(req)
 	if not application then return reply.redirect("/") end
 	events.add{ kind = "sign_in_cancelled", req = req, application = application, reason = "the person went back" }
 	opened.denied = "The person did not sign in."
-	return reply.redirect(request.url(request.seal(opened)))
+	return reply.redirect(request.url(opened))
 end
 
 return signin

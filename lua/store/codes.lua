@@ -35,7 +35,7 @@ function codes.look(keyed, side)
 	row.method = row.l_method
 	local login = sessions.login_from(row)
 	return {
-		keyed = row.keyed, application_id = row.application_id, user_id = row.user_id, session_id = row.session_id,
+		keyed = row.keyed, side = row.side, application_id = row.application_id, user_id = row.user_id, session_id = row.session_id,
 		sid = row.s_sid, login = login, redirect_uri = row.redirect_uri, redirect_uri_sent = row.redirect_uri_sent == 1,
 		challenge = row.challenge, method = method, nonce = row.nonce, scopes = row.scopes,
 		claims_parameter = rows.json(row.claims_parameter), resources = rows.json(row.resources),

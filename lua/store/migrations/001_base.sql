@@ -3,7 +3,7 @@
 
 create table settings (key text primary key, value text not null);
 create table sequences (name text primary key, next bigint not null);
-insert into sequences (name, next) values ('user', 1), ('group', 1), ('directory', 1);
+insert into sequences (name, next) values ('user', 1), ('group', 1), ('directory', 1), ('github_token', 1);
 
 create table users (
 	id text primary key,
@@ -221,6 +221,23 @@ create table person_tokens (
 	used_at bigint
 );
 create index person_tokens_user on person_tokens (user_id);
+-- Tokens of GitHub's side. The secret of one may be replaced; it ends with its grant.
+create table github_tokens (
+	id text primary key,
+	number bigint not null unique,
+	keyed text not null unique,
+	kind text not null,
+	user_id text not null references users (id) on delete cascade,
+	application_id text not null references applications (id) on delete cascade,
+	grant_id text not null unique references grants (id) on delete cascade,
+	scopes text not null,
+	created_at bigint not null,
+	expires_at bigint,
+	used_at bigint
+);
+create index github_tokens_user on github_tokens (user_id, application_id);
+create index github_tokens_application on github_tokens (application_id);
+create index github_tokens_used on github_tokens (coalesce(used_at, created_at));
 -- S10: assertions that were accepted, until they would have ended.
 create table assertions (
 	client text not null,

@@ -1,0 +1,109 @@
+-- auth/github_scopes.lua: GitHub's scopes: which there are, which contains which, and what a person is told of them. Few mean
+-- something here; the others are granted and shown since clients insist on having them, and open nothing.
+local scope = require "kit/scope"
+
+local github_scopes = {}
+
+-- A scope and those that it contains.
+local CONTAINS = {
+	user = { "read:user", "user:email", "user:follow" },
+	repo = { "repo:status", "repo_deployment", "public_repo", "repo:invite", "security_events" },
+	["write:org"] = { "read:org" },
+	["write:public_key"] = { "read:public_key" },
+	["write:repo_hook"] = { "read:repo_hook" },
+	["write:gpg_key"] = { "read:gpg_key" },
+	["write:ssh_signing_key"] = { "read:ssh_signing_key" },
+	["write:packages"] = { "read:packages" },
+	project = { "read:project" },
+	codespace = { "codespace:secrets" },
+}
+
+-- Those without parts. site_admin and admin:… are not here: an application of a person's never gets them.
+local PLAIN = { "gist", "notifications", "workflow", "delete_repo", "delete:packages", "read:audit_log" }
+
+local known = {}
+for name, parts in pairs(CONTAINS) do
+	known[name] = true
+	for _, part in ipairs(parts) do
+		known[part] = true
+	end
+end
+for _, name in ipairs(PLAIN) do
+	known[name] = true
+end
+
+local TEXTS = {
+	[""] = "Know your name and number here",
+	user = "Read your profile and your e-mail addresses",
+	["read:user"] = "Read your profile",
+	["user:email"] = "Read your e-mail addresses",
+	["read:org"] = "Read your organisations and teams",
+	["write:org"] = "Read your organisations and teams",
+	["read:public_key"] = "Read your public keys",
+}
+
+-- GitHub's scope texts are separated by commas as well as spaces. In the order of the text; those that nobody knows are dropped.
+function github_scopes.parse(text)
+	local list = {}
+	for name in (text or ""):gmatch("[^,%s]+") do
+		if known[name] and not scope.has(list, name) then
+			list[#list + 1] = name
+		end
+	end
+	return list
+end
+
+local function contained(list, name)
+	for _, each in ipairs(list) do
+		if scope.has(CONTAINS[each] or {}, name) then
+			return true
+		end
+	end
+	return false
+end
+
+-- Does one of `granted` give `wanted`?
+function github_scopes.includes(granted, wanted)
+	return scope.has(granted, wanted) or contained(granted, wanted)
+end
+
+-- Without those that another one contains, as GitHub does.
+function github_scopes.normalised(list)
+	local out = {}
+	for _, name in ipairs(list) do
+		if not contained(list, name) then
+			out[#out + 1] = name
+		end
+	end
+	return out
+end
+
+-- ---- in consents ----
+
+-- What was agreed to on one side says nothing of the other (S16), and an application without scopes is agreed to as well.
+local PREFIX = "github:"
+
+function github_scopes.consent(list)
+	local out = { PREFIX }
+	for index, name in ipairs(list) do
+		out[index + 1] = PREFIX .. name
+	end
+	return out
+end
+
+-- The GitHub scopes in a list of what was agreed to.
+function github_scopes.consented(list)
+	local out = {}
+	for _, name in ipairs(list) do
+		out[#out + 1] = name:match("^" .. PREFIX .. "(.+)$")
+	end
+	return out
+end
+
+-- What the consent page says, or nil for a scope of another side.
+function github_scopes.describe(name)
+	local own = name:match("^" .. PREFIX .. "(.*)$")
+	return own and (TEXTS[own] or ("%s (has no effect on this server)"):format(own))
+end
+
+return github_scopes

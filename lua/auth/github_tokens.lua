@@ -1,0 +1,141 @@
+-- auth/github_tokens.lua: tokens of GitHub's side (S1, S2, S3): issued, asked whether they are alive (S4), replaced, ended. A token
+-- outlives the session (S5) and is dead with its grant.
+local clients = require "auth/clients"
+local events = require "auth/events"
+local github_secret = require "kit/github_secret"
+local grants = require "store/grants"
+local person_tokens = require "auth/person_tokens"
+local policies = require "auth/policies"
+local rows = require "store/rows"
+local scope = require "kit/scope"
+local secrets = require "kit/secrets"
+local store = require "store/github_tokens"
+
+local github_tokens = {}
+
+local LASTS = 3650 * 86400
+-- How stale `used_at` may be: using a token costs no write.
+local USED_EVERY = 3600
+-- How long policies' answer is remembered.
+local POLICIES_EVERY = 300
+
+-- given: application, user, scopes (list), login, grant_id (or none), req. The text, and the statements that make it good.
+function github_tokens.issue(given)
+	local text, id = github_secret.new("gho_"), given.grant_id or crypto.id()
+	local user, application, scopes = given.user, given.application, scope.join(given.scopes)
+	local token = {
+		id = crypto.id(), keyed = secrets.keyed(text), kind = "gho", user_id = user.id, application_id = application.id, grant_id = id,
+		scopes = scopes,
+	}
+	local statements = {
+		grants.insert_statement { id = id, user_id = user.id, application_id = application.id, side = "github", scopes = scopes,
+			login_event_id = given.login and given.login.id, expires_at = time.now() + LASTS },
+		table.unpack(store.insert_statements(token)),
+	}
+	statements[#statements + 1] = store.bound_statement(token)
+	statements[#statements + 1] = events.statement { kind = "token_issued", user = user, application = application, req = given.req,
+		reason = scopes == "" and "github, no scope" or "github, " .. scopes }
+	return text, statements
+end
+
+-- ---- policies, which are asked again while a token is in use ----
+
+local MOST_REMEMBERED = 2000
+local remembered, count = {}, 0
+
+-- The decision about this token's person, at most so old; a change of people or groups is seen at once.
+local function decision_about(token, user, application, login, req)
+	local entry = remembered[token.id]
+	if entry and entry.until_ > time.mono() and entry.directory == user.directory and entry.application == application then
+		return entry.decision
+	end
+	local decision = policies.decide { user = user, application = application, scopes = token.scopes, grant_type = "refresh_token",
+		login = login, req = req }
+	if count >= MOST_REMEMBERED then
+		remembered, count = {}, 0
+	end
+	count = entry and remembered[token.id] and count or count + 1
+	remembered[token.id] = { until_ = time.mono() + POLICIES_EVERY, directory = user.directory, application = application,
+		decision = decision }
+	return decision
+end
+
+local function seen(token)
+	if time.now() - (token.used_at or 0) >= USED_EVERY then
+		store.used(token.id)
+	end
+end
+
+-- The row of a token whose grant and all behind it live, scopes as a list, with user, application and login; or nil and why.
+local function alive(text)
+	-- S1: another class of secret is refused before any look-up.
+	if github_secret.prefix(text) ~= "gho_" then
+		return nil, "kind"
+	end
+	local token = store.by_key(secrets.keyed(text))
+	if not token then
+		return nil, "unknown"
+	end
+	local grant, user = grants.live(token.grant_id, token.created_at, token.id)
+	local application = grant and clients.by_id(token.application_id)
+	if not application or not application.github then
+		return nil, "ended"
+	end
+	token.scopes = scope.split(token.scopes)
+	token.user, token.application, token.login = user, application, grant.login
+	return token
+end
+
+local function personal(text)
+	local token, why = person_tokens.check(text, "personal")
+	if not token then
+		return nil, why
+	end
+	return { id = token.id, kind = "ghp", user = token.user, scopes = scope.split(token.scopes), created_at = token.created_at,
+		expires_at = token.expires_at }
+end
+
+-- S4: { id, number, kind, user, application (none of a personal token), scopes = list, login, created_at, expires_at } of a token
+-- that is good, or nil and why. What the application's policies take away now is not in scopes.
+function github_tokens.live(text, req)
+	if github_secret.prefix(text) == "ghp_" then
+		return personal(text)
+	end
+	local token, why = alive(text)
+	if not token then
+		return nil, why
+	end
+	local decision = decision_about(token, token.user, token.application, token.login, req)
+	if not decision.allowed then
+		return nil, "refused"
+	end
+	token.scopes = scope.intersect(token.scopes, decision.scopes)
+	seen(token)
+	return token
+end
+
+-- ---- for the application that it was issued to ----
+
+-- The token when it is alive and this application's, whatever the policies say.
+function github_tokens.of(text, application)
+	local token = alive(text)
+	return token and token.application_id == application.id and token or nil
+end
+
+-- Another secret for the same authorization; nil when it has just been replaced or has ended.
+function github_tokens.replace(token, req)
+	local text = github_secret.new("gho_")
+	local ok = rows.batch { store.replace_statement(token, secrets.keyed(text)),
+		events.statement { kind = "token_refreshed", user = token.user, application = token.application, req = req,
+			reason = "github, by the application" } }
+	return ok and text or nil
+end
+
+function github_tokens.revoke(token, req)
+	local statements = grants.end_statements(token.grant_id, "revoked")
+	statements[#statements + 1] = events.statement { kind = "token_revoked", user = token.user, application = token.application,
+		req = req, reason = "github" }
+	rows.urgent(statements)
+end
+
+return github_tokens

@@ -1,0 +1,63 @@
+-- github/access_token.lua: a code becomes a token. Many clients send the secret, or the parameters, another way than the one
+-- before them; what fails leaves the code for their next try, four times (S6).
+local codes         = require "auth/codes"
+local err           = require "kit/err"
+local github_tokens = require "auth/github_tokens"
+local oauth_answer  = require "github/oauth_answer"
+local parameters    = require "github/parameters"
+local redirects     = require "github/redirects"
+
+local access_token = { kind = "github_oauth" }
+
+-- The order is GitHub's; scopes are separated by commas alone.
+local function answer(req, text, scopes)
+	return oauth_answer.send(req, { { "access_token", text }, { "scope", table.concat(scopes, ",") }, { "token_type", "bearer" } })
+end
+
+-- RFC 7636 4.6. Neither may come without the other (security-cases 5).
+local function verified(row, verifier)
+	if not row.challenge or not verifier then return row.challenge == verifier end
+	if #verifier < 43 or #verifier > 128 or verifier:find("[^%w%-%._~]") then return false end
+	return crypto.equal(base64.url_encode(crypto.sha256(verifier)), row.challenge)
+end
+
+-- S18: a code that went to no registered address byte for byte needs the same redirect_uri, or its verifier.
+local function returned(row, form, application)
+	if form.redirect_uri then return form.redirect_uri == row.redirect_uri end
+	return row.challenge ~= nil or redirects.registered(application, row.redirect_uri)
+end
+
+-- What must hold before the code is touched: GitHub's error, or nil.
+local function mismatch(row, form, application)
+	if row.application_id ~= application.id or not verified(row, form.code_verifier) then return "bad_verification_code" end
+	return not returned(row, form, application) and "redirect_uri_mismatch" or nil
+end
+
+local function fail(req, row, code)
+	if row then codes.fail(row, code, req) end
+	err.raise(code)
+end
+
+local function by_code(req, form, application, secrets)
+	local row = codes.look(form.code, "github")
+	if not parameters.proven(req, application, secrets) then fail(req, row, "incorrect_client_credentials") end
+	err.need(row, "bad_verification_code")
+	local wrong = mismatch(row, form, application)
+	if wrong then fail(req, row, wrong) end
+	task.detach()
+	local text, statements = github_tokens.issue { application = application, user = row.user, scopes = row.scopes, login = row.login,
+		grant_id = row.grant_id, req = req }
+	-- Of a used code this ends what it opened.
+	err.need(codes.redeem(row, statements, req), "bad_verification_code")
+	return answer(req, text, row.scopes)
+end
+
+local grants = { authorization_code = by_code }
+
+function access_token.POST(req)
+	local application, form, secrets = parameters.read(req)
+	local run = err.need(grants[form.grant_type or "authorization_code"], "unsupported_grant_type")
+	return run(req, form, application, secrets)
+end
+
+return access_token

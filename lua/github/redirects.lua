@@ -1,0 +1,82 @@
+-- github/redirects.lua: where an application of GitHub's side may be answered (S18): at a registered address byte for byte, and with
+-- callback_match "subpath" below one, as clients of GitHub expect it.
+local urls = require "kit/urls"
+
+local redirects = {}
+
+-- What two readers could understand differently is no sub-path of anything.
+local function plain(uri)
+	return #uri <= 2000 and not uri:find("[%z\1-\32\\#\x7f-\xff]")
+end
+
+-- Unreserved characters as themselves (RFC 3986 6.2.2.2); nil for segments that a browser would take away.
+local function normalised(path)
+	local text = path:gsub("%%(%x%x)", function(digits)
+		local byte = string.char(tonumber(digits, 16))
+		return byte:find("[%w%-._~]") and byte or "%" .. digits:upper()
+	end)
+	-- An encoded slash or backslash makes segments for some readers.
+	for segment in (text:gsub("%%2F", "/"):gsub("%%5C", "/") .. "/"):gmatch("([^/]*)/") do
+		if segment == "." or segment == ".." then
+			return nil
+		end
+	end
+	return text == "" and "/" or text
+end
+
+local function below(registered, asked)
+	if registered.scheme ~= asked.scheme or registered.host ~= asked.host or registered.port ~= asked.port then
+		return false
+	end
+	local base, path = normalised(registered.path), normalised(asked.path)
+	if not base or not path then
+		return false
+	end
+	local folder = base:gsub("/$", "") .. "/"
+	local within = path == base or path:sub(1, #folder) == folder
+	local query = registered.query
+	return within and (not query or asked.query == query or (asked.query or ""):sub(1, #query + 1) == query .. "&")
+end
+
+local function web(uri)
+	local parsed = url.parse(uri)
+	return parsed and parsed.host and (parsed.scheme == "https" or parsed.scheme == "http") and not parsed.userinfo
+		and not parsed.fragment and parsed or nil
+end
+
+-- Is `uri` one of the registered ones byte for byte?
+function redirects.registered(application, uri)
+	for _, allowed in ipairs(application.redirect_uris or {}) do
+		if allowed == uri then
+			return true
+		end
+	end
+	return false
+end
+
+-- The address for requests that name none: the first; nil when there is no such.
+function redirects.default(application)
+	for _, allowed in ipairs(application.redirect_uris or {}) do
+		if type(allowed) == "string" then
+			return allowed
+		end
+	end
+end
+
+function redirects.allowed(application, uri)
+	if not plain(uri) then
+		return false
+	elseif urls.redirect_allowed(application, uri) then
+		return true
+	end
+	local asked = application.github.callback_match == "subpath" and web(uri)
+	for _, allowed in ipairs(asked and application.redirect_uris or {}) do
+		local registered = type(allowed) == "string" and web(allowed)
+		if registered and below(registered, asked) then
+			return true
+		end
+	end
+	return false
+end
+
+return redirects
