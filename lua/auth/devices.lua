@@ -5,6 +5,7 @@ local claims = require "auth/claims"
 local consent = require "auth/consent"
 local err = require "kit/err"
 local events = require "auth/events"
+local github_scopes = require "auth/github_scopes"
 local policies = require "auth/policies"
 local rows = require "store/rows"
 local scope = require "kit/scope"
@@ -111,6 +112,11 @@ local function too_early(row)
 	return early
 end
 
+-- How long a device that came too early has to wait from now on.
+local function wait_of(row)
+	return row and waiting[row.keyed] and waiting[row.keyed].wait
+end
+
 local function forget(row)
 	if waiting[row.keyed] then
 		waiting[row.keyed], count = nil, count - 1
@@ -137,15 +143,15 @@ local function state_of(row, application)
 	end
 end
 
--- The row of an approved code, scopes as a list; else nil, the error of RFC 8628 3.5 and words for it. Only waiting can be
--- too early: an answer that is there is given.
+-- The row of an approved code, scopes as a list; else nil, the error of RFC 8628 3.5, words for it, and of slow_down the seconds to
+-- wait. Only waiting can be too early: an answer that is there is given. side: see store/devices (S16).
 function devices.poll(text, application, side)
 	-- S1: another kind of secret is refused before any look-up.
 	local row = #text == 47 and text:find("^tld_[%w_%-]+$") and store.by_device_code(secrets.keyed(text), side) or nil
 	local state = state_of(row, application)
 	if state then
 		if row and state ~= "slow_down" and state ~= "authorization_pending" then forget(row) end
-		return nil, state, WORDS[state]
+		return nil, state, WORDS[state], state == "slow_down" and wait_of(row) or nil
 	end
 	row.scopes = scope.split(row.scopes)
 	return row
@@ -181,8 +187,8 @@ local function answerable(row)
 end
 
 -- The request that a person's code (normalised; nil: none at all) names, or nil and "wrong", "throttled" with the seconds to
--- wait, "expired" or "answered". Counted before it is looked at; a code that exists was no guess.
-function devices.find(code, current, req)
+-- wait, "expired" or "answered". Counted before it is looked at; a code that exists was no guess. side as at the device's endpoint.
+function devices.find(code, current, req, side)
 	if not code then
 		return nil, "wrong"
 	end
@@ -191,7 +197,7 @@ function devices.find(code, current, req)
 	if not free then
 		return nil, "throttled", seconds
 	end
-	local row = store.by_user_code(user_keyed(code))
+	local row = store.by_user_code(user_keyed(code), side)
 	if not row then
 		events.add { kind = "device_failed", user = current.user, session = current, req = req, reason = "unknown code" }
 		return nil, "wrong"
@@ -201,8 +207,8 @@ function devices.find(code, current, req)
 end
 
 -- The same for a code that this person has found before: nothing is counted.
-function devices.found(code)
-	local row = store.by_user_code(user_keyed(code))
+function devices.found(code, side)
+	local row = store.by_user_code(user_keyed(code), side)
 	if not row then
 		return nil, "expired"
 	end
@@ -219,7 +225,15 @@ end
 
 -- What the person is asked to agree to: what the device asked for, and what the application has in every ID token.
 function devices.consent_scopes(row, application)
+	if row.side == "github" then
+		return row.scopes
+	end
 	return scope.union(row.scopes, claims.always(application))
+end
+
+-- The same in the words of auth/consent.
+function devices.agreed(row, scopes)
+	return row.side == "github" and github_scopes.consent(scopes) or scopes
 end
 
 -- The person agrees to `scopes` (of consent_scopes); true, or nil when it is too late. The consent is remembered, so that the
@@ -229,7 +243,7 @@ function devices.approve(row, application, current, scopes, req)
 	local statements = { store.approve_statement(row, current.id, scope.join(granted),
 		policies.claims(nil, devices.consent_scopes(row, application), scopes)),
 		event("device_approved", row, application, current, req, scope.join(scopes)) }
-	local agreed = consent.statements(current.user, application, scopes, req)
+	local agreed = consent.statements(current.user, application, devices.agreed(row, scopes), req)
 	table.move(agreed, 1, #agreed, #statements + 1, statements)
 	return rows.batch(statements) and true or nil
 end

@@ -42,8 +42,8 @@ local TEXTS = {
 	["read:public_key"] = "Read your public keys",
 }
 
--- GitHub's scope texts are separated by commas as well as spaces. In the order of the text; those that nobody knows are dropped.
-function github_scopes.parse(text)
+-- GitHub's scope texts are separated by commas as well as spaces. Those that nobody knows are dropped.
+local function parse(text)
 	local list = {}
 	for name in (text or ""):gmatch("[^,%s]+") do
 		if known[name] and not scope.has(list, name) then
@@ -67,11 +67,12 @@ function github_scopes.includes(granted, wanted)
 	return scope.has(granted, wanted) or contained(granted, wanted)
 end
 
--- Without those that another one contains, as GitHub does.
-function github_scopes.normalised(list)
-	local out = {}
+-- What a request's text asks for, in its order. Those that another one contains are dropped as GitHub does, but for applications that
+-- want to read again what they wrote (scope_echo).
+function github_scopes.asked(text, application)
+	local list, out = parse(text), {}
 	for _, name in ipairs(list) do
-		if not contained(list, name) then
+		if application.github.scope_echo or not contained(list, name) then
 			out[#out + 1] = name
 		end
 	end

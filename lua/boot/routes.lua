@@ -8,6 +8,7 @@ local discovery     = require "oidc/discovery"
 local end_session   = require "oidc/end_session"
 local github_access_token = require "github/access_token"
 local github_authorize = require "github/authorize"
+local github_device = require "github/device"
 local introspect    = require "oidc/introspect"
 local jwks          = require "oidc/jwks"
 local portal        = require "portal/routes"
@@ -34,6 +35,7 @@ local exact = {
 	["/.well-known/oauth-authorization-server"] = discovery.global,
 	["/login/oauth/authorize"] = github_authorize,
 	["/login/oauth/access_token"] = github_access_token,
+	["/login/device/code"] = github_device,
 	["/.well-known/webfinger"] = webfinger,
 }
 

@@ -1,6 +1,7 @@
--- github/access_token.lua: a code becomes a token. Many clients send the secret, or the parameters, another way than the one
--- before them; what fails leaves the code for their next try, four times (S6).
+-- github/access_token.lua: a code, or a device's, becomes a token. Many clients send the secret another way than the first when that
+-- fails; what fails leaves the code for their next try, four times (S6).
 local codes         = require "auth/codes"
+local devices       = require "auth/devices"
 local err           = require "kit/err"
 local github_tokens = require "auth/github_tokens"
 local oauth_answer  = require "github/oauth_answer"
@@ -52,7 +53,21 @@ local function by_code(req, form, application, secrets)
 	return answer(req, text, row.scopes)
 end
 
-local grants = { authorization_code = by_code }
+-- The client needs no secret: who holds the device_code is the device (RFC 8628 3.4).
+local function by_device(req, form, application)
+	err.need(application.github.device_flow, "device_flow_disabled")
+	local row, state, _, interval = devices.poll(form.device_code or "", application, "github")
+	if not row then
+		err.raise(state == "invalid_grant" and "incorrect_device_code" or state, nil, { status = 200, interval = interval })
+	end
+	task.detach()
+	local text, statements = github_tokens.issue { application = application, user = row.user, scopes = row.scopes, login = row.login,
+		grant_id = row.grant_id, req = req }
+	err.need(devices.redeem(row, statements), "incorrect_device_code")
+	return answer(req, text, row.scopes)
+end
+
+local grants = { authorization_code = by_code, [devices.GRANT] = by_device }
 
 function access_token.POST(req)
 	local application, form, secrets = parameters.read(req)

@@ -98,8 +98,7 @@ local function read(map, duplicated)
 	local application, redirect_uri, sent = addressed(map, duplicated)
 	local context = { application = application, redirect_uri = redirect_uri, state = not duplicated.state and map.state or nil }
 	check_single(context, map, duplicated)
-	local scopes = map.scope and map.scope:find("[^,%s]") and github_scopes.parse(map.scope) or nil
-	if scopes and not application.github.scope_echo then scopes = github_scopes.normalised(scopes) end
+	local scopes = map.scope and map.scope:find("[^,%s]") and github_scopes.asked(map.scope, application) or nil
 	return context, {
 		side = "github", client_id = application.client_id, prompt = prompts(map), login_hint = map.login ~= "" and map.login or nil,
 		params = { redirect_uri = redirect_uri, redirect_uri_sent = sent, state = context.state, scopes = scopes,

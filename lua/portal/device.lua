@@ -1,5 +1,6 @@
--- portal/device.lua: /device, where a person answers for a device that has no browser (RFC 8628 3.3): the code, typed or brought
--- by the link, then what asks for what, and yes or no. A link alone never answers (RFC 8628 5.4).
+-- portal/device.lua: /device, and /login/device for GitHub's side (S16), where a person answers for a device that has no browser
+-- (RFC 8628 3.3): the code, typed or brought by the link, then what asks for what, and yes or no. A link alone never answers
+-- (RFC 8628 5.4).
 local check       = require("kit/check")
 local clients     = require("auth/clients")
 local consent     = require("auth/consent")
@@ -32,6 +33,11 @@ local WORDS = {
 }
 local STATUS = { wrong = 422, throttled = 429, expired = 410, answered = 410 }
 
+-- Where the request stands, and of which side its codes are.
+local function place(req) return req.path:match("^(.*/device)") end
+local SIDES = { ["/device"] = "oidc", ["/login/device"] = "github" }
+local function side(req) return SIDES[place(req)] end
+
 -- What was typed, in the form that devices show where it can be a code.
 local function shown(text)
 	local code = devices.normalise(text)
@@ -40,13 +46,13 @@ end
 
 local function sign_in(req, text)
 	local code = devices.normalise(text)
-	return request.sign_in(req, "/device" .. (code and "?code=" .. devices.grouped(code) or ""), "to connect a device")
+	return request.sign_in(req, place(req) .. (code and "?code=" .. devices.grouped(code) or ""), "to connect a device")
 end
 
 local function entry(req, current, values)
 	local page = pages.device({
 		csrf = csrf.token(session.browser(req), current.id, "device"), code = shown(values.code), problem = values.problem,
-		name = users.shown(current.user), request_id = req.id,
+		name = users.shown(current.user), action = place(req), request_id = req.id,
 	}, values.status)
 	if values.retry_after then page.headers["retry-after"] = tostring(values.retry_after) end
 	return page
@@ -83,14 +89,15 @@ local function permitted(req, current, row, application)
 end
 
 local function confirm(req, current, opened, sealed)
-	local row, why = devices.found(opened.device)
+	local row, why = devices.found(opened.device, side(req))
 	if not row then return problem(req, current, opened.device, why) end
 	local application = application_of(row)
 	return pages.device_confirm{
 		csrf = csrf.token(session.browser(req), current.id, "device answer"), request = sealed,
 		code = devices.grouped(opened.device), application = application.name, name = users.shown(current.user),
-		scopes = consent.describe(application, opened.scopes), asked = ago(time.now() - row.created_at), address = row.address,
-		request_id = req.id,
+		scopes = consent.describe(application, devices.agreed(row, opened.scopes)), address = row.address,
+		asked = ago(time.now() - row.created_at),
+		action = place(req) .. "/answer", request_id = req.id,
 	}
 end
 
@@ -114,12 +121,12 @@ function device.enter(req)
 	if not current then return sign_in(req, form.code) end
 	csrf.require(req, form, "device", current)
 	local code = devices.normalise(form.code)
-	local row, why, seconds = devices.find(code, current, req)
+	local row, why, seconds = devices.find(code, current, req, side(req))
 	if not row then return problem(req, current, form.code, why, seconds) end
 	local scopes, refusal = permitted(req, current, row, application_of(row))
 	if not scopes then return refusal end
 	local opened = transaction.new { device = code, scopes = scopes, session = current.id, browser = session.browser(req) }
-	return reply.see_other("/device?request=" .. url.encode(request.seal(opened)))
+	return reply.see_other(place(req) .. "?request=" .. url.encode(request.seal(opened)))
 end
 
 -- The policies are asked again: what they left before and what they leave now is what the person agreed to.
@@ -136,7 +143,7 @@ function device.answer(req)
 	csrf.require(req, form, "device answer", current)
 	local opened, why = transaction.open(form.request, session.browser(req))
 	err.need(opened and opened.device, "expired_request", nil, { cause = why or "another kind of request" })
-	local row, state = devices.found(opened.device)
+	local row, state = devices.found(opened.device, side(req))
 	if not row then return problem(req, current, opened.device, state) end
 	local application = application_of(row)
 	local done, refusal

@@ -21,6 +21,8 @@ return {
 	["/consent/withdraw"]    = { kind = "page", POST = consent.withdraw },
 	["/device"]              = { kind = "page", GET = device.show, POST = device.enter },
 	["/device/answer"]       = { kind = "page", POST = device.answer },
+	["/login/device"]        = { kind = "page", GET = device.show, POST = device.enter },
+	["/login/device/answer"] = { kind = "page", POST = device.answer },
 	["/signout"]             = { kind = "page", GET = signout.show, POST = signout.leave },
 	["/static/tidelock.css"] = { kind = "plain", GET = static.style },
 	["/healthz"]             = { kind = "plain", GET = health.alive },

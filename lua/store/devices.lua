@@ -45,7 +45,7 @@ local BY_DEVICE, BY_PERSON = SELECT .. "keyed = $1", SELECT .. "user_keyed = $1"
 local function look(sql, keyed, side)
 	local row = rows.one(sql, keyed, side or "oidc")
 	return row and {
-		keyed = row.keyed, user_keyed = row.user_keyed, application_id = row.application_id, scopes = row.scopes,
+		side = row.side, keyed = row.keyed, user_keyed = row.user_keyed, application_id = row.application_id, scopes = row.scopes,
 		resources = rows.json(row.resources), claims_parameter = rows.json(row.claims_parameter), status = row.status,
 		grant_id = row.grant_id, address = row.address,
 		created_at = row.created_at, expires_at = row.expires_at, user = row.u_id and users.from(row),
