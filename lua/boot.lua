@@ -10,6 +10,7 @@ local declared     = require "store/declared"
 local err          = require "kit/err"
 local fetch        = require "kit/fetch"
 local gate         = require "boot/gate"
+local github       = require "mapping/github"
 local housekeeping = require "auth/housekeeping"
 local keys         = require "auth/keys"
 local mapping      = require "mapping/scopes"
@@ -52,6 +53,7 @@ function boot.start(config, mode)
 	script.provide(require "auth/helpers")
 	local ok, why = mapping.declare(config.scope_mappings, serving)
 	if ok then ok, why = policies.declare(config.policies, serving) end
+	if ok then ok, why = github.declare(config.github_mappings, serving) end
 	if not ok then return nil, why end
 	-- Commands apply the file themselves: `check` tells what would change.
 	if not serving then return {} end

@@ -11,12 +11,13 @@ local KINDS = {
 	application = require "config/applications",
 	scope_mapping = require "config/scope_mappings",
 	policy = require "config/policies",
+	github_mapping = require "config/github_mappings",
 	github_host = require "config/github_hosts",
 }
 
 -- Declarations of later versions. Ignoring one would leave a restriction out without a word.
 local LATER = {
-	source = "sources", source_mapping = "source mappings", github_mapping = "GitHub mappings",
+	source = "sources", source_mapping = "source mappings",
 	subject_pool = "subject pools", conversion_rules = "conversion rules", proxy_application = "proxy applications",
 	directory_sync = "directory syncs",
 }

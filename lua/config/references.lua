@@ -59,7 +59,7 @@ local function check_application(a, all, report)
 	dangling(a, "federated", a.federated, all.applications, "the application", report)
 	dangling(a, "conversion_rules", { a.conversion_rules }, {}, "the rules", report)
 	if a.github then
-		dangling(a, "github", { a.github.mapping }, {}, "the mapping", report)
+		dangling(a, "github", { a.github.mapping }, all.github_mappings, "the GitHub mapping", report)
 		dangling(a, "github", { a.github.host }, all.hosts, "the host", report)
 	end
 	local other = all.client_ids[a.client_id]
@@ -99,7 +99,7 @@ return function(data, report)
 	local groups = by_label(data.groups)
 	local all = {
 		scopes = {}, policies = by_label(data.policies), applications = by_label(data.applications),
-		hosts = by_label(data.github_hosts), client_ids = {},
+		hosts = by_label(data.github_hosts), github_mappings = by_label(data.github_mappings), client_ids = {},
 	}
 	for name in pairs(BUILT_IN) do
 		all.scopes[name] = true

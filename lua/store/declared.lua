@@ -37,7 +37,8 @@ local function objects_of(config)
 	end
 	table.sort(out, function(a, b) return a.name < b.name end)
 	for _, list in ipairs { { "group", config.groups }, { "user", config.users }, { "application", config.applications },
-		{ "scope_mapping", config.scope_mappings }, { "policy", config.policies } } do
+		{ "scope_mapping", config.scope_mappings }, { "policy", config.policies },
+		{ "github_mapping", config.github_mappings } } do
 		for _, object in ipairs(list[2] or {}) do
 			add(list[1], object.label or object.name, object)
 		end
