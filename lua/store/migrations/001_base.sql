@@ -269,6 +269,31 @@ create index logouts_user on logouts (user_id);
 create table revoked_jti (jti text primary key, expires_at bigint not null);
 create index revoked_jti_expiry on revoked_jti (expires_at);
 
+-- The numbers and names that GitHub's clients know people, organisations and teams by. Rows stay for ever: no number and no name is
+-- given to somebody else (S11). kind: user, organization, team; key: what the mapping calls it, a user's id. space: account (users and
+-- organisations share one) or team.
+insert into sequences (name, next) values ('github_account', 1000001), ('github_team', 1000001);
+create table github_numbers (
+	space text not null,
+	number bigint not null,
+	kind text not null,
+	key text not null,
+	created_at bigint not null,
+	primary key (space, number)
+);
+create unique index github_numbers_key on github_numbers (kind, key);
+-- login in lower case; a team's stands below its organisation: "1000002/web". wanted: what it was made of; current 0: it was once.
+create table github_logins (
+	login text primary key,
+	shown text not null,
+	wanted text not null,
+	kind text not null,
+	key text not null,
+	current integer not null,
+	at bigint not null
+);
+create unique index github_logins_key on github_logins (kind, key) where current = 1;
+
 create table signing_keys (
 	kid text primary key,
 	alg text not null,

@@ -1,0 +1,106 @@
+-- github/numbers.lua: the number and the name of each person, organisation and team: allotted once, kept for ever (S11). What a mapping
+-- asks for is a wish: a name is made fit and unique, and stays while the wish is the same.
+local err      = require "kit/err"
+local events   = require "auth/events"
+local reserved = require "kit/reserved"
+local rows     = require "store/rows"
+local store    = require "store/github"
+
+local numbers = {}
+
+local LONGEST = 39
+local TRIES = 50
+
+-- Beside the words of our own routes, those of GitHub's: https://host/<login> is somebody's address there.
+local words = {}
+for word in ([[about account admin api applications apps avatars codespaces dashboard enterprises explore features gist gists graphql join
+	logout marketplace members meta new notifications oauth organizations orgs pricing pulls raw root search security sessions settings
+	setup site stars status stafftools teams topics trending user users]]):gmatch("%S+") do
+	words[word] = true
+end
+
+-- A login of a wish, as GitHub Enterprise makes one of a name from a directory: what stands before @, single hyphens for the rest.
+local function fit(wanted)
+	local login = (wanted:match("^(.-)@") or wanted):gsub("[^%w]+", "-"):gsub("^%-+", "")
+	login = login:sub(1, LONGEST):gsub("%-+$", "")
+	return login ~= "" and login or "person"
+end
+
+local function free(login, wish)
+	if words[login] or reserved[login] then return false end
+	local holder = store.holder(login)
+	return not holder or (holder.kind == wish.kind and holder.key == wish.key)
+end
+
+-- The first name that nobody has or had, of base, base-2, …; `taken` is what this batch gives away already. The base is made shorter
+-- where the number needs the place.
+local function unique(wish, taken)
+	local base, below = wish.base or fit(wish.wanted), wish.below or ""
+	for try = 1, TRIES do
+		local tail = try > 1 and "-" .. try or ""
+		local shown = base:sub(1, (wish.base and 100 or LONGEST) - #tail) .. tail
+		local login = below .. shown:lower()
+		if not taken[login] and free(login, wish) then
+			taken[login] = true
+			return login, shown
+		end
+	end
+	err.raise("temporarily_unavailable", nil, { cause = "no name is free for " .. wish.kind .. " " .. wish.wanted })
+end
+
+local function pinned(space, wish)
+	local other = store.of_number(space, wish.id)
+	if other then
+		local reason = ("the number %d of the %s %s is another's"):format(wish.id, wish.kind, wish.kind == "user" and "asked for" or wish.wanted)
+		events.add { kind = "github_number_taken", reason = reason, merge = true, user = wish.kind == "user" and wish.key or nil }
+		err.raise("temporarily_unavailable", nil, { cause = reason })
+	end
+	return store.pinned_statement(space, wish.id, wish.kind, wish.key)
+end
+
+local function extend(list, more) table.move(more, 1, #more, #list + 1, list) end
+
+local function statements_of(space, wishes, known)
+	local out, taken = {}, {}
+	for _, wish in ipairs(wishes) do
+		local row = known[wish.kind][wish.key]
+		if not row and wish.id then
+			out[#out + 1] = pinned(space, wish)
+		elseif not row then
+			extend(out, store.number_statements(space, wish.kind, wish.key))
+		end
+		if not row or row.wanted ~= wish.wanted then
+			local login, shown = unique(wish, taken)
+			extend(out, store.name_statements { login = login, shown = shown, wanted = wish.wanted, kind = wish.kind, key = wish.key })
+		end
+	end
+	return out
+end
+
+local function look(wishes)
+	local keys, known = {}, {}
+	for _, wish in ipairs(wishes) do
+		keys[wish.kind] = keys[wish.kind] or {}
+		table.insert(keys[wish.kind], wish.key)
+	end
+	for kind, list in pairs(keys) do known[kind] = store.known(kind, list) end
+	return known
+end
+
+-- What is there already, by kind and key; nothing is allotted.
+numbers.look = look
+
+-- wishes = { { kind, key, wanted, id = pinned number or nil, base = the name itself or nil (made of wanted), below = "" } }, all of one
+-- space ("account" or "team"). Returns their rows (store/github) by kind and key; raises when a pinned number is another's.
+function numbers.allot(space, wishes)
+	for _ = 1, 3 do
+		local known = look(wishes)
+		local statements = statements_of(space, wishes, known)
+		if #statements == 0 then return known end
+		-- In a conflict somebody else allotted the same: look again.
+		rows.batch(statements)
+	end
+	err.raise("temporarily_unavailable", nil, { cause = "numbers for GitHub's clients could not be allotted" })
+end
+
+return numbers

@@ -1,0 +1,67 @@
+-- store/github.lua: numbers and names of people, organisations and teams, as GitHub's clients know them. A row is { kind, key, number,
+-- shown (the name as it is spelt), wanted (what it was made of), created_at }.
+local rows = require "store/rows"
+
+local github = {}
+
+local COLUMNS = "n.kind, n.key, n.number, n.created_at, l.shown, l.wanted"
+local JOINED = " from github_numbers n join github_logins l on l.kind = n.kind and l.key = n.key and l.current = 1 "
+local AT_ONCE = 100
+
+-- Those of `keys` (a list) that have a row: { key = row }.
+function github.known(kind, keys)
+	local out = {}
+	for first = 1, #keys, AT_ONCE do
+		local places, values = {}, {}
+		for index = first, math.min(first + AT_ONCE - 1, #keys) do
+			values[#values + 1] = keys[index]
+			places[#places + 1] = "$" .. #values + 1
+		end
+		local sql = "select " .. COLUMNS .. JOINED .. "where n.kind = $1 and n.key in (" .. table.concat(places, ", ") .. ")"
+		for _, row in ipairs(rows.all(sql, kind, table.unpack(values))) do out[row.key] = row end
+	end
+	return out
+end
+
+-- Whose name this is or was: { kind, key, current } or nil.
+function github.holder(login)
+	return rows.one("select kind, key, current from github_logins where login = $1", login)
+end
+
+-- Whose number this is, or was meant to be: { kind, key } or nil.
+function github.of_number(space, number)
+	return rows.one("select kind, key from github_numbers where space = $1 and number = $2", space, number)
+end
+
+-- The next number that nobody has; a conflict when somebody got one for this key meanwhile, or when they are used up.
+function github.number_statements(space, kind, key)
+	local name = "github_" .. space
+	return {
+		{ [[update sequences set next = 1 + (with recursive taken (n) as (
+				select s.next from sequences s where s.name = $1
+				union all select n + 1 from taken where exists (
+					select 1 from github_numbers g where g.space = $2 and g.number = n)
+			) select max(n) from taken) where name = $1 and next < 2147480000]], name, space, rows = 1 },
+		{ [[insert into github_numbers (space, number, kind, key, created_at)
+			select $2, s.next - 1, $3, $4, $5 from sequences s where s.name = $1]], name, space, kind, key, time.now(), rows = 1 },
+	}
+end
+
+-- A number that was pinned.
+function github.pinned_statement(space, number, kind, key)
+	return { "insert into github_numbers (space, number, kind, key, created_at) values ($1, $2, $3, $4, $5)",
+		space, number, kind, key, time.now(), rows = 1 }
+end
+
+-- The name from now on; the one of before stays as a tombstone that only its owner can have again.
+function github.name_statements(name)
+	return {
+		{ "update github_logins set current = 0 where kind = $1 and key = $2 and current = 1", name.kind, name.key },
+		{ [[insert into github_logins (login, shown, wanted, kind, key, current, at) values ($1, $2, $3, $4, $5, 1, $6)
+			on conflict (login) do update set shown = excluded.shown, wanted = excluded.wanted, current = 1, at = excluded.at
+			where github_logins.kind = excluded.kind and github_logins.key = excluded.key]],
+			name.login, name.shown, name.wanted, name.kind, name.key, time.now(), rows = 1 },
+	}
+end
+
+return github
