@@ -1,7 +1,8 @@
 -- boot/boundary.lua: the one catcher. Turns what an endpoint raised into the answer of its kind: a JSON object for OAuth
--- clients (RFC 6749 5.2), a challenge for bearers of tokens (RFC 6750 3), a page for people. Every one carries the request id;
--- none carries a cause that is not the asker's business.
+-- clients (RFC 6749 5.2), a challenge for bearers of tokens (RFC 6750 3), GitHub's object, a page for people. Every one carries the
+-- request id; none carries a cause that is not the asker's business.
 local err   = require "kit/err"
+local github_answer = require "github/answer"
 local oauth_answer = require "github/oauth_answer"
 local pages = require "pages/pages"
 local reply = require "kit/reply"
@@ -69,7 +70,9 @@ local function bearer(req, e, status)
 	return response
 end
 
-local kinds = { page = page, oauth = oauth, bearer = bearer, plain = oauth, github_oauth = oauth_answer.failed }
+local kinds = {
+	page = page, oauth = oauth, bearer = bearer, plain = oauth, github = github_answer.error, github_oauth = oauth_answer.failed,
+}
 
 -- The codes that an endpoint's own kind would not know: pages' words become the protocol's and the other way round.
 local protocol_words = {

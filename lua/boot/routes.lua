@@ -9,6 +9,7 @@ local end_session   = require "oidc/end_session"
 local github_access_token = require "github/access_token"
 local github_authorize = require "github/authorize"
 local github_device = require "github/device"
+local github        = require "github/routes"
 local introspect    = require "oidc/introspect"
 local jwks          = require "oidc/jwks"
 local portal        = require "portal/routes"
@@ -53,7 +54,7 @@ for path, endpoint in pairs(portal) do exact[path] = endpoint end
 -- For parts that exist in some configurations only (/lab/).
 function routes.add(path, endpoint) exact[path] = endpoint end
 
--- The endpoint of a path and the slug, or nil.
+-- The endpoint of a path and the slug (of GitHub's: what the path names), or nil.
 function routes.find(path)
 	local endpoint = exact[path]
 	if endpoint then return endpoint end
@@ -62,6 +63,7 @@ function routes.find(path)
 	-- RFC 8414 3.1: between host and path; a final slash of the issuer is taken away, but authentik keeps it.
 	slug = path:match("^/%.well%-known/oauth%-authorization%-server/application/o/([^/]+)/?$")
 	if slug then return discovery, slug end
+	return github.find(path)
 end
 
 -- The methods of an endpoint, as an Allow field has them (RFC 9110 10.2.1).

@@ -1,0 +1,41 @@
+-- github/routes.lua: which part of GitHub's REST interface answers a path: below /api/v3, and the few paths that clients ask for
+-- without it.
+local rest = require "github/rest"
+
+local routes = {}
+
+local PREFIX = "/api/v3"
+local unprefixed = { ["/user"] = true, ["/user/emails"] = true, ["/user/orgs"] = true, ["/user/teams"] = true }
+
+local exact = {
+	["/"] = rest.root, ["/user"] = rest.user, ["/user/emails"] = rest.emails, ["/user/orgs"] = rest.organizations,
+	["/user/teams"] = rest.teams, ["/user/memberships/orgs"] = rest.memberships, ["/meta"] = rest.meta,
+	["/rate_limit"] = rest.rate_limit,
+}
+
+-- A * is one segment.
+local patterns = {}
+for path, endpoint in pairs {
+	["/users/*"] = rest.somebody, ["/user/memberships/orgs/*"] = rest.membership, ["/orgs/*"] = rest.organization,
+	["/orgs/*/members/*"] = rest.member, ["/orgs/*/memberships/*"] = rest.membership, ["/orgs/*/teams/*"] = rest.team,
+	["/orgs/*/teams/*/members/*"] = rest.team_member, ["/orgs/*/teams/*/memberships/*"] = rest.team_membership,
+	["/teams/*"] = rest.numbered_team, ["/teams/*/members/*"] = rest.numbered_team_member,
+	["/teams/*/memberships/*"] = rest.numbered_team_membership,
+} do
+	patterns["^" .. path:gsub("%*", "([^/]+)") .. "$"] = endpoint
+end
+
+-- The endpoint, and what it is to know of the path: { path, … }; nil where GitHub's interface is not.
+function routes.find(path)
+	local rest_path = path:sub(1, #PREFIX) == PREFIX and path:sub(#PREFIX + 1) or unprefixed[path] and path
+	if not rest_path or not (rest_path == "" or rest_path:find("^/")) then return nil end
+	local endpoint = exact[rest_path == "" and "/" or rest_path]
+	if endpoint then return endpoint, { path = path } end
+	for pattern, each in pairs(patterns) do
+		local first, second, third = rest_path:lower():match(pattern)
+		if first then return each, { path = path, first, second, third } end
+	end
+	return rest.nothing, { path = path }
+end
+
+return routes
