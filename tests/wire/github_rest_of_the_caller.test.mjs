@@ -216,9 +216,9 @@ test('a_mapping_that_fails_is_503_and_an_event_never_an_empty_list', async () =>
 	for (const script of ['return user.nothing.there', 'return { emails = { { email = "a@x.org", primary = true }, { email = "b@x.org", primary = true } } }', 'return 1', 'return { id = 4711 }']) {
 		await writeFile(file, script);
 		broker.signal('SIGHUP');
+		await eventually(async () => (await ask(broker, '/user/teams', { token: carol })).body.length !== numbers.length);
 		// Somebody without a number yet: one that is another's is refused, not replaced.
 		const token = /4711/.test(script) ? await personalToken(broker, 'root', 'read:org') : carol;
-		await eventually(async () => (await ask(broker, '/user', { token })).status === 503);
 		for (const target of ['/user', '/user/teams', '/orgs/acme/members/carol']) await refused(503, 'Service unavailable', target, { token });
 		await writeFile(file, before);
 		broker.signal('SIGHUP');
