@@ -21,7 +21,7 @@ end
 
 -- A login of a wish, as GitHub Enterprise makes one of a name from a directory: what stands before @, single hyphens for the rest.
 local function fit(wanted)
-	local login = (wanted:match("^(.-)@") or wanted):gsub("[^%w]+", "-"):gsub("^%-+", "")
+	local login = (wanted:match("^([^@]+)@") or wanted):gsub("[^%w]+", "-"):gsub("^%-+", "")
 	login = login:sub(1, LONGEST):gsub("%-+$", "")
 	return login ~= "" and login or "person"
 end
