@@ -32,6 +32,13 @@ for _, name in ipairs(PLAIN) do
 	known[name] = true
 end
 
+-- All of them, sorted.
+github_scopes.ALL = {}
+for name in pairs(known) do
+	github_scopes.ALL[#github_scopes.ALL + 1] = name
+end
+table.sort(github_scopes.ALL)
+
 local TEXTS = {
 	[""] = "Know your name and number here",
 	user = "Read your profile and your e-mail addresses",

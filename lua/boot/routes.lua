@@ -10,6 +10,7 @@ local github_access_token = require "github/access_token"
 local github_authorize = require "github/authorize"
 local github_device = require "github/device"
 local github        = require "github/routes"
+local github_discovery = require "github/discovery"
 local introspect    = require "oidc/introspect"
 local jwks          = require "oidc/jwks"
 local portal        = require "portal/routes"
@@ -37,6 +38,8 @@ local exact = {
 	["/login/oauth/authorize"] = github_authorize,
 	["/login/oauth/access_token"] = github_access_token,
 	["/login/device/code"] = github_device,
+	["/.well-known/oauth-authorization-server/login/oauth"] = github_discovery,
+	["/login/oauth/.well-known/openid-configuration"] = github_discovery,
 	["/.well-known/webfinger"] = webfinger,
 }
 
