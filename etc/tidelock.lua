@@ -47,6 +47,9 @@ user "alice" {
 -- world is said here: may = { http = { "hr.example.org" }, users = true, tokens_for = { "grafana" }, sign = true, dns = true }.
 -- policy "staff" { script = "policies/staff.lua" }
 
+-- Who somebody is to applications that know "GitHub Enterprise": login, organisations, teams. Try it with `tidelock try github --user alice`.
+-- github_mapping "default" { script = "mappings/github.lua" }
+
 -- Paths belong to the file that names them. file() drops one final newline; env "NAME" reads the environment.
 -- application "grafana" {
 -- 	name          = "Grafana",

@@ -1,6 +1,8 @@
 -- command/try.lua: tidelock try: runs one script as a sign-in would, and shows what it made, what it cost and what it said.
 local args = require "command/args"
 local clients = require "auth/clients"
+local github = require "mapping/github"
+local identity = require "github/identity"
 local mapping = require "mapping/scopes"
 local policies = require "mapping/policies"
 local print_ = require "command/print"
@@ -8,13 +10,14 @@ local refuse = require "command/refuse"
 local scope = require "kit/scope"
 local users = require "store/users"
 
-local try = { usage = "try scope|policy NAME --user U [--app A]", verbs = {} }
+local try = { usage = "try scope|policy|github [NAME] --user U [--app A]", verbs = {} }
 
 local SCOPE = { usage = "try scope NAME --user U [--app A]", positional = { "NAME" }, options = { user = "value", app = "value" } }
 local POLICY = {
 	usage = "try policy NAME --user U [--app A] [--scope S]… [--grant G] [--claims FILE]", positional = { "NAME" },
 	options = { user = "value", app = "value", scope = "list", grant = "value", claims = "value" },
 }
+local GITHUB = { usage = "try github --user U [--app A]", options = { user = "value", app = "value" } }
 
 local function log_lines(list)
 	local lines = {}
@@ -141,6 +144,66 @@ function try.verbs.policy(argv, first, body)
 	end
 	lines[#lines + 1] = "script        " .. made.script
 	return { status = status, out = with_costs(lines, made) }
+end
+
+-- ---- who somebody is to GitHub's clients ----
+
+local function described(number, name, role, more)
+	local text = ("%-10s %s"):format(number or "(new)", print_.plain(name))
+	return text .. (role and " (" .. role .. ")" or "") .. (more and ", " .. print_.plain(more) or "")
+end
+
+local function identity_lines(who)
+	local lines = { "login         " .. described(who.number, who.login, nil, who.name) }
+	for _, email in ipairs(who.emails) do
+		lines[#lines + 1] = ("e-mail        %s%s"):format(print_.plain(email.email), email.primary and " (primary)" or "")
+	end
+	if #who.emails == 0 then
+		lines[#lines + 1] = "e-mail        none that is verified: applications that want one refuse the person"
+	end
+	for _, organization in ipairs(who.organizations) do
+		lines[#lines + 1] = "organisation  " .. described(organization.number, organization.login, organization.role)
+	end
+	for _, team in ipairs(who.teams) do
+		local name = team.organization.login .. "/" .. team.slug
+		lines[#lines + 1] = "team          " .. described(team.number, name, team.role, team.parent and "inside " .. team.parent.slug or nil)
+	end
+	return lines
+end
+
+local function plain_identity(who, cost)
+	local organizations, teams = json.array {}, json.array {}
+	for index, each in ipairs(who.organizations) do
+		organizations[index] = { id = each.number, login = each.login, name = each.name, description = each.description, role = each.role }
+	end
+	for index, each in ipairs(who.teams) do
+		teams[index] = { id = each.number, slug = each.slug, name = each.name, description = each.description, role = each.role,
+			organization = each.organization.login, parent = each.parent and each.parent.slug }
+	end
+	return json.object { id = who.number, login = who.login, name = who.name, emails = json.array(who.emails), organizations = organizations,
+		teams = teams, script = cost.script, instructions = cost.instructions, memory = cost.memory, ms = cost.ms,
+		log = json.array(cost.log or {}) }
+end
+
+-- Nothing is allotted: who has no number yet gets one when he signs in.
+function try.verbs.github(argv, first, body)
+	local options = args.parse(argv, first, GITHUB)
+	local person = person_named(options, GITHUB)
+	local application = options.app and application_named(options.app) or nil
+	if application and not application.github then
+		refuse('the application "%s" has no GitHub side: github = { … }', options.app)
+	end
+	local profile, cost = github.try(users.view(person), application, (body.config or {}).github_mappings)
+	if not profile then
+		return failed(options, cost)
+	end
+	local who = identity.preview(person, profile)
+	if options.json then
+		return { out = print_.json(plain_identity(who, cost)) }
+	end
+	local lines = identity_lines(who)
+	lines[#lines + 1] = "script        " .. cost.script
+	return { out = with_costs(lines, cost) }
 end
 
 return try
