@@ -49,7 +49,7 @@ local function known(map)
 end
 
 -- Both halves of a Basic header as they stand, or nil. Other schemes are none of ours.
-function parameters.basic(req)
+local function basic(req)
 	local text = (req.headers.authorization or ""):match("^[Bb][Aa][Ss][Ii][Cc]%s+(%S+)%s*$")
 	local pair = text and #text < 3000 and base64.decode(text)
 	return (pair or ""):match("^([^:]*):(.*)$")
@@ -65,26 +65,34 @@ local function with_github(client_id)
 	return application and application.github and application or nil
 end
 
--- The application that is named (raises where there is none), the parameters, and the readings of its secret, the likeliest first.
+-- The application that a Basic header names, and the readings of its secret, the likeliest first; nil without such a header or such
+-- an application (S16).
+function parameters.by_basic(req)
+	local id, secret = basic(req)
+	local application = id and (with_github(id) or with_github(decoded(id)))
+	if application then return application, { secret, decoded(secret) } end
+end
+
+-- The application that is named (raises where there is none), and the readings of its secret.
 local function named(req, form)
-	local id, secret = parameters.basic(req)
-	if not id then
+	if not basic(req) then
 		local application = err.need(with_github(form.client_id), "Not Found", nil, { status = 404 })
 		return application, { form.client_secret }
 	end
-	local application = with_github(id) or with_github(decoded(id))
+	local application, secrets = parameters.by_basic(req)
 	err.need(application, "Not Found", nil, { status = 404 })
 	if form.client_id and form.client_id ~= application.client_id then
 		malformed("The Authorization header and the parameters name different clients.")
 	end
-	return application, { secret, decoded(secret), form.client_secret }
+	secrets[3] = form.client_secret
+	return application, secrets
 end
 
 -- The parameters of the URL that the body has not. Only of applications that ask for it: URLs stand in logs.
 local function with_query(req, form)
 	local query = known(from_form(req.query or ""))
 	if not next(query) then return form end
-	local application = with_github(form.client_id or parameters.basic(req) or query.client_id)
+	local application = with_github(form.client_id or basic(req) or query.client_id)
 	if not application or not application.github.query_secret then
 		if application and not next(form) then
 			events.add { kind = "client_failed", application = application, req = req, merge = true,
@@ -105,9 +113,8 @@ function parameters.read(req)
 	return application, form, secrets
 end
 
--- Did one of `secrets` prove the application? A public client has none to prove. Guesses are counted (S30).
-function parameters.proven(req, application, secrets)
-	if application.client_type == "public" then return true end
+-- Is one of `secrets` the application's? Guesses are counted (S30); a public client has none.
+function parameters.has_secret(req, application, secrets)
 	guesses.refuse(application.client_id, req)
 	local right = false
 	for index = 1, 3 do
@@ -118,6 +125,11 @@ function parameters.proven(req, application, secrets)
 		events.add { kind = "client_failed", application = application, req = req, merge = true, reason = "the secret is wrong or missing." }
 	end
 	return right
+end
+
+-- Did one of `secrets` prove the application? A public client has none to prove.
+function parameters.proven(req, application, secrets)
+	return application.client_type == "public" or parameters.has_secret(req, application, secrets)
 end
 
 return parameters

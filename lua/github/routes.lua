@@ -1,5 +1,6 @@
 -- github/routes.lua: which part of GitHub's REST interface answers a path: below /api/v3, and the few paths that clients ask for
 -- without it.
+local applications = require "github/applications"
 local rest = require "github/rest"
 
 local routes = {}
@@ -25,8 +26,10 @@ for path, endpoint in pairs {
 	patterns["^" .. path:gsub("%*", "([^/]+)") .. "$"] = endpoint
 end
 
--- The endpoint, and what it is to know of the path: { path, … }; nil where GitHub's interface is not.
+-- The endpoint, and what it is to know of the path: { path, … }, or an application's client_id; nil where GitHub's interface is not.
 function routes.find(path)
+	local of_application, client_id = applications.find(path)
+	if of_application then return of_application, client_id end
 	local rest_path = path:sub(1, #PREFIX) == PREFIX and path:sub(#PREFIX + 1) or unprefixed[path] and path
 	if not rest_path or not (rest_path == "" or rest_path:find("^/")) then return nil end
 	local endpoint = exact[rest_path == "" and "/" or rest_path]
