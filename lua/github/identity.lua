@@ -99,7 +99,7 @@ end
 -- created_at } }, teams = { { number, slug, name, description, organization, parent, role, created_at } } }, borrowed by all who ask.
 -- A mapping that fails leaves an event and raises temporarily_unavailable: never an empty list, which would take rights away.
 function identity.of(user, application, req)
-	local key = user.id .. " " .. (application and application.id or "")
+	local key = user.id .. " " .. (application and application.id .. " " .. ((application.github or {}).mapping or "") or "")
 	local entry = known[key]
 	if entry and entry.directory == user.directory and entry.until_ > time.mono() and entry.seen == seen(user) then
 		return entry.identity

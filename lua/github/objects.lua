@@ -7,6 +7,7 @@ local null = json.null
 
 local function api(path) return conf.link("/api/v3" .. path) end
 local function node_id(kind, number) return base64.encode(("0%d:%s%d"):format(#kind, kind, number)) end
+-- With a query, since clients append &s=80 to it (github/avatar).
 local function avatar(number) return conf.link(("/avatars/u/%d?v=4"):format(number)) end
 
 -- ---- people ----

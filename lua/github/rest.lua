@@ -12,6 +12,7 @@ local rest = {}
 
 local EMAILS = { "user", "user:email" }
 local PROFILE = { "user", "user:email", "read:user" }
+local KEYS = { "admin:public_key", "read:public_key", "user", "write:public_key", "admin:gpg_key", "read:gpg_key", "write:gpg_key" }
 local ORGANIZATIONS = { "admin:org", "read:org", "repo", "user", "write:org" }
 
 local function not_found() err.raise("not_found", nil, { status = 404 }) end
@@ -64,6 +65,9 @@ rest.memberships = endpoint(function(req, at, me)
 	return answer.page(req, at, pending and {} or me.organizations, function(each) return objects.membership(each, me) end)
 end, { scopes = ORGANIZATIONS, forbidden = "list your memberships." })
 
+-- Nobody keeps keys here.
+rest.keys = endpoint(function(req, at) return answer.page(req, at, {}) end, { scopes = KEYS })
+
 rest.somebody = endpoint(function(req, at, me)
 	if at[1] ~= me.login:lower() then not_found() end
 	return answer.json(req, objects.user(me))
@@ -85,9 +89,20 @@ local function team_named(me, login, slug)
 	not_found()
 end
 
-local function team_numbered(me, number)
-	for _, each in ipairs(me.teams) do
+local function organization_numbered(me, number)
+	for _, each in ipairs(me.organizations) do
 		if tostring(each.number) == number then return each end
+	end
+end
+
+-- A team by its number, with or without its organisation's, and the person who is asked for after it.
+local function team_numbered(me, at)
+	local inside = at.path:find("/organizations/", 1, true)
+	local organization, number, login = inside and at[1], inside and at[2] or at[1], inside and at[3] or at[2]
+	for _, each in ipairs(me.teams) do
+		if tostring(each.number) == number and tostring(each.organization.number) == (organization or tostring(each.organization.number)) then
+			return each, login
+		end
 	end
 	not_found()
 end
@@ -129,19 +144,41 @@ rest.team_membership = organization_endpoint(function(req, at, me)
 	return answer.json(req, objects.team_membership(team_named(me, at[1], at[2]), me))
 end)
 
+rest.organization_teams = organization_endpoint(function(req, at, me)
+	local organization, teams = organization_named(me, at[1]), {}
+	for _, each in ipairs(me.teams) do
+		if each.organization == organization then teams[#teams + 1] = each end
+	end
+	return answer.page(req, at, teams, objects.team)
+end)
+
+-- ---- by number ----
+
+-- People and organisations have their numbers from one sequence, and some clients ask for either at the same address.
+rest.numbered_account = endpoint(function(req, at, me, live)
+	if at[1] == tostring(me.number) then return answer.json(req, objects.user(me)) end
+	local organization = one_of(live.scopes, ORGANIZATIONS) and organization_numbered(me, at[1]) or not_found()
+	return answer.json(req, objects.organization(organization))
+end, {})
+
+rest.numbered_organization = organization_endpoint(function(req, at, me)
+	return answer.json(req, objects.organization(organization_numbered(me, at[1]) or not_found()))
+end)
+
 rest.numbered_team = organization_endpoint(function(req, at, me)
-	return answer.json(req, objects.team(team_numbered(me, at[1])))
+	return answer.json(req, objects.team(team_numbered(me, at)))
 end)
 
 rest.numbered_team_member = organization_endpoint(function(req, at, me)
-	team_numbered(me, at[1])
-	self(me, at[2])
+	local _, login = team_numbered(me, at)
+	self(me, login)
 	return answer.empty(req)
 end)
 
 rest.numbered_team_membership = organization_endpoint(function(req, at, me)
-	self(me, at[2])
-	return answer.json(req, objects.team_membership(team_numbered(me, at[1]), me))
+	local team, login = team_numbered(me, at)
+	self(me, login)
+	return answer.json(req, objects.team_membership(team, me))
 end)
 
 -- ---- of the installation ----

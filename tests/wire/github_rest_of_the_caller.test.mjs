@@ -94,12 +94,36 @@ test('organisations_and_teams_come_of_the_mapping_nested_as_it_says', async () =
 	await judged('/teams/{team_id}', `/teams/${team.id}`, carol);
 	assert.deepEqual(await judged('/orgs/{org}/teams/{team_slug}/memberships/{username}', '/orgs/acme/teams/Web/memberships/Carol', carol),
 		{ role: 'member', state: 'active', url: `${team.url}/memberships/carol` });
+	assert.deepEqual((await judged('/orgs/{org}/teams/{team_slug}', team.url.slice(`${broker.url}/api/v3`.length), carol)).id, team.id, 'its own address is there');
+	assert.deepEqual((await judged('/orgs/{org}/teams', '/orgs/acme/teams', carol)).map((each) => each.slug).sort(), ['mobile', 'web']);
 	for (const target of ['/user/orgs', '/user/teams', '/user/memberships/orgs']) {
 		const answer = await ask(broker, target, { token: bare });
 		assert.equal(answer.status, 403);
 		assert.match(answer.body.message, /^You need at least read:org scope/);
 		assert.match(answer.headers.get('x-accepted-oauth-scopes'), /read:org/);
 	}
+});
+
+test('a_number_is_a_person_s_or_an_organisation_s_of_the_caller', async () => {
+	const me = (await ask(broker, '/user', { token: carol })).body;
+	const acme = (await ask(broker, '/orgs/acme', { token: carol })).body;
+	const web = (await ask(broker, '/orgs/acme/teams/web', { token: carol })).body;
+	assert.equal((await judged('/users/{username}', `/user/${me.id}`, carol)).login, 'carol');
+	assert.equal((await judged('/orgs/{org}', `/user/${acme.id}`, carol)).type, 'Organization');
+	assert.equal((await judged('/orgs/{org}', `/organizations/${acme.id}`, carol)).login, 'acme');
+	assert.equal((await ask(broker, `/organizations/${acme.id}/team/${web.id}/members/carol`, { token: carol })).status, 204);
+	assert.equal((await ask(broker, `/organizations/${acme.id}/team/${web.id}/memberships/carol`, { token: carol })).body.state, 'active');
+	const other = (await ask(broker, '/orgs/other', { token: carol })).body;
+	for (const target of [`/organizations/${other.id}/team/${web.id}`, `/organizations/${me.id}`, `/user/${web.id + 500}`, '/user/x', `/organizations/${acme.id}/team/${web.id}/members/dave`]) {
+		await refused(404, 'Not Found', target, { token: carol });
+	}
+	await refused(404, 'Not Found', `/user/${acme.id}`, { token: bare });
+	await refused(404, 'Not Found', `/user/${me.id}`, { token: dave });
+	for (const target of ['/user/keys', '/user/gpg_keys']) assert.deepEqual((await ask(broker, target, { token: carol })).body, []);
+	const picture = await fetch(me.avatar_url + '&s=80');
+	assert.deepEqual([picture.status, picture.headers.get('content-type')], [200, 'image/svg+xml']);
+	assert.match(await picture.text(), /^<svg /);
+	assert.equal((await fetch(me.avatar_url.replace(me.id, me.id + 1))).status, 200, 'whoever has it');
 });
 
 test('membership_is_204_or_404_and_nothing_else', async () => {
