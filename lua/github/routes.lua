@@ -30,7 +30,8 @@ for path, endpoint in pairs {
 	patterns["^" .. path:gsub("%*", "([^/]+)") .. "$"] = endpoint
 end
 
--- The endpoint, and what it is to know of the path: { path, … }, an application's client_id or a picture's number; nil where GitHub's interface is not.
+-- The endpoint, and what it is to know of the path: { path, … }, an application's client_id or a picture's number; nil where GitHub's
+-- interface is not.
 function routes.find(path)
 	local of_application, client_id = applications.find(path)
 	if of_application then return of_application, client_id end
