@@ -29,18 +29,18 @@ function plain(schema, name = '') {
 }
 
 const judges = new Map();
-function judge(route, status) {
-	const key = `${route} ${status}`;
+function judge(route, status, method) {
+	const key = `${method} ${route} ${status}`;
 	if (!judges.has(key)) {
-		const schema = document.paths[route].get.responses[status].content['application/json'].schema;
+		const schema = document.paths[route][method].responses[status].content['application/json'].schema;
 		judges.set(key, ajv.compile(plain(schema)));
 	}
 	return judges.get(key);
 }
 
-// Fails unless `value` is what GitHub's schema has as the answer of GET `route`.
-export function assertSchema(route, value, status = 200) {
-	const valid = judge(route, status);
+// Fails unless `value` is what GitHub's schema has as the answer of GET (or another method) `route`.
+export function assertSchema(route, value, status = 200, method = 'get') {
+	const valid = judge(route, status, method);
 	assert.ok(valid(value), `${route}: ${ajv.errorsText(valid.errors)}\n${JSON.stringify(value).slice(0, 600)}`);
 }
 

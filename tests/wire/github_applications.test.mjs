@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { Broker } from '../harness/broker.mjs';
 import { Browser } from '../harness/browser.mjs';
+import { assertSchema } from '../harness/github_rest.mjs';
 import { authorize, basic, clients, connect, exchange, objects } from '../harness/github.mjs';
 
 const broker = await Broker.start({ objects: `${objects}
@@ -30,6 +31,7 @@ test('a_check_tells_whose_token_it_is', async () => {
 	const access_token = await tokenFor('forge', { scope: 'user:email read:org' });
 	const { status, json, headers } = await check(access_token);
 	assert.equal(status, 200, JSON.stringify(json));
+	assertSchema('/applications/{client_id}/token', json, 200, 'post');
 	assert.match(headers['content-type'], /^application\/json/);
 	assert.ok(headers['x-github-request-id']);
 	assert.ok(Number.isInteger(json.id) && json.id > 0);
@@ -68,6 +70,7 @@ test('a_reset_gives_another_token_and_the_old_one_is_dead', async () => {
 	const before = (await check(old)).json;
 	const { status, json } = await ask('PATCH', 'token', { access_token: old });
 	assert.equal(status, 200);
+	assertSchema('/applications/{client_id}/token', json, 200, 'patch');
 	assert.match(json.token, /^gho_\w{36}$/);
 	assert.notEqual(json.token, old);
 	assert.deepEqual([json.id, json.scopes], [before.id, ['read:org']]);
