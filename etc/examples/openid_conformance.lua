@@ -39,17 +39,17 @@ local function client(settings)
 	return settings
 end
 
-application "suite-one" (client { name = "Conformance suite, first client", client_secret = "the-first-secret-of-the-suite" })
+application "suite-one" (client { name = "Conformance suite, first client", client_secret = "the-first-secret-of-the-conformance-suite" })
 application "suite-two" (client {
-	name = "Conformance suite, second client", client_secret = "the-second-secret-of-the-suite",
+	name = "Conformance suite, second client", client_secret = "the-second-secret-of-the-conformance-suite",
 	redirect_uris = { suite .. "/callback", suite .. "/callback?dummy1=lorem&dummy2=ipsum" },
 })
 -- Told of a logout in the two plans about that only: every other module fails when the suite is called without having asked.
 application "suite-backchannel" (client {
-	name = "Conformance suite, told behind the browser's back", client_secret = "the-third-secret-of-the-suite",
+	name = "Conformance suite, told behind the browser's back", client_secret = "the-third-secret-of-the-conformance-suite",
 	logout_uri = suite .. "/backchannel_logout",
 })
 application "suite-frontchannel" (client {
-	name = "Conformance suite, told by the browser", client_secret = "the-fourth-secret-of-the-suite",
+	name = "Conformance suite, told by the browser", client_secret = "the-fourth-secret-of-the-conformance-suite",
 	logout_uri = suite .. "/frontchannel_logout", logout_method = "frontchannel",
 })
