@@ -2,6 +2,8 @@
 -- with secrets of their own, and all the claims that the scopes stand for. openid_conformance.json beside this file is the suite's side:
 -- paste it into the form of a plan (static client, discovery) and change its discovery address; what is to be clicked is in it.
 -- SUITE is where the suite answers, with its alias; SUITE_CA what signed its certificate, a file; PUBLIC_URL where this broker does.
+-- The session management plan is for a person's own browser, which keeps cookies from frames of other sites: there PUBLIC_URL has the
+-- suite's host.
 
 local suite = env("SUITE", "https://localhost.emobix.co.uk:8443/test/a/tidelock")
 
