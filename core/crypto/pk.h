@@ -8,18 +8,19 @@
 struct pk;
 struct mbedtls_pk_context;
 
-/* RSA signs with RS256 alone; the others are for checking what clients and upstreams sign. */
+/* RSA signs with RS256 alone; the others are for checking what clients and upstreams sign. The numbers stand in sealed keys: new
+ * ones come last. */
 enum pk_alg {
 	PK_ALG_NONE,
 	PK_RS256,
-	PK_RS384,
-	PK_RS512,
 	PK_PS256,
-	PK_PS384,
-	PK_PS512,
 	PK_ES256,
 	PK_ES384,
-	PK_ES512
+	PK_ES512,
+	PK_RS384,
+	PK_RS512,
+	PK_PS384,
+	PK_PS512
 };
 
 enum {

@@ -2,6 +2,7 @@
 -- in the jail, and brings their results together. Never raises for a script's mistake: a failing mapping drops its claims,
 -- and the caller makes an event of what is in `failures` and `dropped`.
 local builtin = require "mapping/builtin"
+local has     = require "kit/scope".has
 local result  = require "mapping/result"
 local script  = require "mapping/script"
 
@@ -132,11 +133,20 @@ local nobody = {
 	is_active = true, type = "internal", attributes = {}, groups = {}, all_groups = {},
 }
 
+-- OpenID Connect Core 5.4: whose claims these are, also where only somebody with properties has them.
+local STANDARD = {
+	profile = { "name", "family_name", "given_name", "middle_name", "nickname", "preferred_username", "profile", "picture", "website",
+		"gender", "birthdate", "zoneinfo", "locale", "updated_at" },
+	email = { "email", "email_verified" },
+	address = { "address" },
+	phone = { "phone_number", "phone_number_verified" },
+}
+
 -- By application; a changed application is another table.
 local known_names = setmetatable({}, { __mode = "k" })
 
--- Which claim comes of which scope, as far as a user without properties shows it: { claim = scope }, and the names sorted.
--- Failing mappings are skipped; nothing is reported.
+-- Which claim comes of which scope, as far as a user without properties or the standard shows it: { claim = scope }, and the names
+-- that the former has, sorted. Failing mappings are skipped; nothing is reported.
 function mapping.claim_names(application)
 	local known = known_names[application]
 	if known then return known.owner, known.names end
@@ -147,6 +157,9 @@ function mapping.claim_names(application)
 			if not owner[name] then names[#names + 1] = name end
 			owner[name] = owner[name] or scope
 		end
+	end
+	for scope, list in pairs(STANDARD) do
+		for _, name in ipairs(has(application.scopes, scope) and list or {}) do owner[name] = owner[name] or scope end
 	end
 	table.sort(names)
 	known_names[application] = { owner = owner, names = names }

@@ -1,12 +1,12 @@
 -- oidc/introspect.lua: RFC 7662: what a resource server may know of a token. Only clients with a secret or a key ask; whom a token
 -- does not concern learns nothing of it, not even that it exists (S9). One read of the database, and nothing is written.
 local check   = require "kit/check"
+local claims  = require "auth/claims"
 local clients = require "auth/clients"
 local err     = require "kit/err"
 local reply   = require "kit/reply"
 local scope   = require "kit/scope"
 local tokens  = require "auth/tokens"
-local users   = require "store/users"
 
 local introspect = { kind = "oauth" }
 
@@ -33,12 +33,20 @@ local function of_access_token(asker, text)
 	return out
 end
 
-local function of_refresh_token(asker, text)
+-- Its sub is that of the ID tokens it is good for, which a script may make.
+local function subject_of(line, application, req)
+	return claims.subject {
+		user = line.user, application = application, scopes = scope.split(line.scopes), grant_type = "refresh_token", login = line.grant.login,
+		session_id = line.grant.session_id, req = req, requested = line.grant.claims_parameter,
+	}
+end
+
+local function of_refresh_token(asker, text, req)
 	local line, application = tokens.line(text)
 	if not line or not concerns(asker, application) then return nil end
 	return {
 		active = true, client_id = application.client_id, scope = line.scopes, username = line.user.username,
-		sub = users.subject(line.user, application), iss = clients.issuer(application), aud = application.client_id,
+		sub = subject_of(line, application, req), iss = clients.issuer(application), aud = application.client_id,
 		iat = line.rotated_at, exp = line.expires_at, sid = line.grant.sid,
 	}
 end
@@ -51,7 +59,7 @@ function introspect.POST(req)
 	end
 	err.need(form.token, "invalid_request", "The parameter token is missing.")
 	local read = form.token:find("^tlr_") and of_refresh_token or of_access_token
-	return reply.json(read(application, form.token) or NOTHING, 200, { pragma = "no-cache" })
+	return reply.json(read(application, form.token, req) or NOTHING, 200, { pragma = "no-cache" })
 end
 
 -- authentik: every failure is a token that is not active.

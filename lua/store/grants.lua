@@ -96,8 +96,9 @@ function grants.lasting_statements(user, application, key_id, expires_at)
 		rows.statement(nil, [[insert into grants (id, user_id, application_id, scopes, lasting, created_at, expires_at)
 			select $1, $2, $3, '', $4, $5, $6 where cast($7 as text) is null or exists (select 1 from person_tokens t
 			join users u on u.id = t.user_id where t.id = $7 and (t.expires_at is null or t.expires_at > $5)
-			and t.created_at >= u.valid_from) on conflict (lasting) do nothing]], crypto.id(), user.id, application.id, key,
-			now, expires_at or now + LASTS, key_id),
+			and t.created_at >= u.valid_from)
+			on conflict (lasting) where lasting is not null do nothing]], crypto.id(), user.id, application.id, key, now,
+			expires_at or now + LASTS, key_id),
 	}
 end
 

@@ -7,11 +7,13 @@ import { BenchBroker, Poster, bare, cpu, note, perRequest, program, seconds, us,
 import { Browser, pkce } from '../harness/browser.mjs';
 import { glewlwyd, headers, oidcProvider } from './peers/peers.mjs';
 
-const machine = (name, settings) => `application "${name}" { name = "${name}", client_id = "${name}", client_secret = "web-secret-0123456789", scopes = { "openid", "api" },
+const machine = (name, settings) => `application "${name}" { name = "${name}", client_id = "${name}", client_secret = "web-secret-0123456789", scopes = { "openid", "goauthentik.io/api" },
 	grant_types = { "client_credentials", "authorization_code" }, ${settings} }
 `;
-const objects = `scope_mapping "api" { scope = "api", script = "api.lua" }
-${machine('opaque', 'access_token = "opaque"')}${machine('es256', 'signing_alg = "ES256"')}${machine('rs256', 'signing_alg = "RS256"')}`;
+const objects = `${machine('opaque', 'access_token = "opaque"')}${machine('es256', 'signing_alg = "ES256"')}${machine('rs256', 'signing_alg = "RS256"')}`;
+
+// A scope without claims, as the peers' is: no script runs.
+const form = 'grant_type=client_credentials&scope=goauthentik.io/api';
 
 const of = (name) => [`Authorization: Basic ${Buffer.from(`${name}:web-secret-0123456789`).toString('base64')}`];
 const json = async (url, body, list) => {
@@ -51,7 +53,7 @@ async function signIn(server) {
 }
 
 async function ours() {
-	const broker = await BenchBroker.start(program, { objects, files: { 'api.lua': 'return nil\n' } });
+	const broker = await BenchBroker.start(program, { objects });
 	const root = `${broker.url}/application/o`;
 	return { name: 'tidelock', broker, pid: broker.child.pid, url: broker.url, discovery: `${root}/web/.well-known/openid-configuration`, jwks: `${root}/web/jwks/`, token: `${root}/token/`,
 		introspect: `${root}/introspect/`, userinfo: `${root}/userinfo/`, authorize: `${root}/authorize/`, headers: of('opaque'), stop: () => broker.stop() };
@@ -69,8 +71,7 @@ async function endpoints() {
 		add(server, 'JWKS', server.jwks, []);
 	}
 	for (const kind of ['opaque', 'ES256', 'RS256']) {
-		const body = 'grant_type=client_credentials&scope=api';
-		add(self, `client_credentials, ${kind}`, self.token, of(kind.toLowerCase()), body);
+		add(self, `client_credentials, ${kind}`, self.token, of(kind.toLowerCase()), form);
 		for (const peer of peers) {
 			if (peer.bodies[kind]) add(peer, `client_credentials, ${kind}`, typeof peer.token === 'function' ? peer.token(kind) : peer.token, peer.headers, peer.bodies[kind]);
 		}
@@ -78,7 +79,7 @@ async function endpoints() {
 	const issued = [[self, 'opaque', of('opaque')], ...peers.map((peer) => [peer, peer.bodies.opaque ? 'opaque' : 'ES256', peer.headers])];
 	for (const [server, kind, list] of issued) {
 		const url = typeof server.token === 'function' ? server.token(kind) : server.token;
-		addWith(server, 'introspection', () => json(url, new URLSearchParams(server.bodies?.[kind] ?? 'grant_type=client_credentials&scope=api'), list),
+		addWith(server, 'introspection', () => json(url, new URLSearchParams(server.bodies?.[kind] ?? form), list),
 			(token) => (time) => wrk(server.introspect, list, { body: `token=${encodeURIComponent(token)}`, time }));
 	}
 	for (const server of [self, ...peers.filter((peer) => peer.userinfo)]) {
@@ -95,7 +96,7 @@ async function endpoints() {
 async function bareSignature(self, alg) {
 	const from = cpu(self.pid);
 	const signature = bare('sign', alg, (alg === 'RS256' ? 150 : 1000) * seconds);
-	const count = await wrkAsync(self.token, of(alg.toLowerCase()), 'grant_type=client_credentials&scope=api');
+	const count = await wrkAsync(self.token, of(alg.toLowerCase()), form);
 	const each = (cpu(self.pid) - from) / count, limit = await signature;
 	note(`client_credentials, ${alg} (one signature of ${us(limit)})`, `${us(each)} = signature + ${us(each - limit)}`, alg === 'RS256' ? 'signature + 150 µs' : '');
 }

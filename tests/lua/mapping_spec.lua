@@ -53,6 +53,11 @@ return {
 	["entitlements are empty lists"] = function()
 		assert(json.encode(claims { "entitlements" }) == '{"entitlements":[],"roles":[]}')
 	end,
+	["a standard claim belongs to its scope, also where nobody has it"] = function()
+		local owner, names = mapping.claim_names { scopes = { "openid", "profile" }, script_claims = {} }
+		assert(owner.family_name == "profile" and owner.name == "profile" and owner.phone_number == nil)
+		for _, name in ipairs(names) do assert(name ~= "family_name") end
+	end,
 	["lists are united without duplicates"] = function()
 		same(result.merge({ groups = { "a", "b" } }, { groups = { "b", "c" } }), { groups = { "a", "b", "c" } })
 	end,

@@ -74,6 +74,15 @@ static void signs_and_verifies(void **state)
 	sign_and_verify(PK_ES512, 132);
 }
 
+static void the_numbers_that_stand_in_sealed_keys_stay(void **state)
+{
+	(void)state;
+	assert_int_equal(PK_RS256, 1);
+	assert_int_equal(PK_ES256, 3);
+	assert_int_equal(PK_ES384, 4);
+	assert_int_equal(PK_ES512, 5);
+}
+
 static void a_key_serves_its_own_algorithm_only(void **state)
 {
 	struct pk *rsa = generate(PK_RS256), *ec = generate(PK_ES256);
@@ -235,6 +244,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(signs_and_verifies),
+		cmocka_unit_test(the_numbers_that_stand_in_sealed_keys_stay),
 		cmocka_unit_test(a_key_serves_its_own_algorithm_only),
 		cmocka_unit_test(zero_and_overlarge_ecdsa_numbers_are_refused),
 		cmocka_unit_test(wrong_public_numbers_are_refused),

@@ -2,7 +2,7 @@
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { Broker } from '../harness/broker.mjs';
-import { Browser, authorizeUrl, claimsOf, obtainTokens, secretOf } from '../harness/browser.mjs';
+import { Browser, authorizeUrl, basic, claimsOf, obtainTokens, secretOf } from '../harness/browser.mjs';
 
 async function brokerWith(scripts) {
 	const names = Object.keys(scripts);
@@ -59,8 +59,11 @@ test('S21_no_script_sets_what_only_the_provider_says', async () => {
 test('S21_a_sub_that_an_application_lets_its_scripts_make_is_the_same_everywhere', async () => {
 	secretOf.own = 'own-secret';
 	const broker = await Broker.start({ files: { 'own.lua': 'return { sub = "employee-" .. user.username }' }, objects: `scope_mapping "own" { scope = "own", script = "own.lua" }
-application "own" { client_id = "own", client_secret = "own-secret", redirect_uris = { "https://web.example.org/callback" }, scopes = { "openid", "own" }, script_claims = { "sub" }, consent = "implicit" }` });
-	const got = await obtainTokens(broker, { client_id: 'own', redirect_uri: 'https://web.example.org/callback', scope: 'openid own' });
+application "own" { client_id = "own", client_secret = "own-secret", redirect_uris = { "https://web.example.org/callback" }, scopes = { "openid", "own", "offline_access" }, script_claims = { "sub" }, consent = "implicit" }` });
+	const got = await obtainTokens(broker, { client_id: 'own', redirect_uri: 'https://web.example.org/callback', scope: 'openid own offline_access' });
+	for (const token of [got.access_token, got.refresh_token]) {
+		assert.equal((await new Browser(broker).post('/application/o/introspect/', { token }, { headers: basic('own') })).json.sub, 'employee-alice');
+	}
 	const info = await new Browser(broker).get('/application/o/userinfo/', { headers: { authorization: `Bearer ${got.access_token}` } });
 	assert.deepEqual([claimsOf(got.id_token).sub, claimsOf(got.access_token).sub, info.json.sub], Array(3).fill('employee-alice'));
 	// A hint and the claims parameter speak of that sub too, and of nobody else's.
