@@ -3,6 +3,7 @@ local args = require "command/args"
 local client_keys = require "auth/client_keys"
 local clients = require "auth/clients"
 local applications = require "config/applications"
+local github_discovery = require "github/discovery"
 local discovery = require "oidc/discovery"
 local events = require "auth/events"
 local keys = require "auth/keys"
@@ -124,7 +125,9 @@ end
 
 -- As its metadata has them: { { name, URL }, … }.
 local function addresses(name, data)
-	return discovery.addresses(setmetatable({ slug = name }, { __index = data }))
+	local list = discovery.addresses(setmetatable({ slug = name }, { __index = data }))
+	if data.github then table.move(github_discovery.addresses(), 1, 4, #list + 1, list) end
+	return list
 end
 
 local function record(row)

@@ -7,6 +7,16 @@ local reply         = require "kit/reply"
 
 local discovery = { kind = "plain" }
 
+-- What is typed into a client's form, for `app show`: { { name, URL }, … }.
+function discovery.addresses()
+	return {
+		{ "github", conf.public_url() },
+		{ "github_authorization", conf.link("/login/oauth/authorize") },
+		{ "github_access_token", conf.link("/login/oauth/access_token") },
+		{ "github_api", conf.link("/api/v3") },
+	}
+end
+
 function discovery.GET()
 	return reply.json({
 		issuer = conf.link("/login/oauth"),

@@ -169,4 +169,7 @@ test('a_token_that_nobody_uses_ends_after_a_year', async () => {
 	assert.equal((await of(used)).status, 200);
 	await broker.advance(200 * 86400);
 	assert.deepEqual([(await of(used)).status, (await of(unused)).status], [200, 404]);
+	await broker.debug({ tick: true });
+	assert.equal((await of(used)).status, 200, 'what is removed is the unused one');
+	assert.doesNotMatch(broker.log, / error /);
 });

@@ -27,3 +27,18 @@ test('rfc8414_3_the_document_stands_at_both_addresses_and_every_endpoint_answers
 		assert.deepEqual([answer.status, answer.json.error], [404, 'Not Found'], endpoint);
 	}
 });
+
+test('app_show_tells_what_to_type_into_a_client', async () => {
+	const { urls } = await broker.json('app', 'show', 'forge');
+	assert.deepEqual([urls.github, urls.github_authorization, urls.github_access_token, urls.github_api],
+		[broker.url, `${broker.url}/login/oauth/authorize`, `${broker.url}/login/oauth/access_token`, `${broker.url}/api/v3`]);
+	assert.equal((await broker.json('app', 'show', 'web')).urls.github, undefined);
+});
+
+test('what_is_not_there_yet_is_no_silent_setting', async () => {
+	await broker.configure({ objects: 'application "x" { client_secret = "x-secret-x", github = { expiring = true } }' });
+	const { status, err } = await broker.command('check');
+	assert.equal(status, 1);
+	assert.match(err, /tidelock\.lua:\d+: .*no expiring GitHub tokens/);
+	await broker.configure({ objects });
+});
