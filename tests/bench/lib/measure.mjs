@@ -106,15 +106,20 @@ ${objects}`);
 	}
 }
 
-// Requests in `for` seconds over 16 connections; with a body, POSTs of a form.
-export function wrk(url, headers = [], { connections = 16, body, time = seconds } = {}) {
+// Requests in `time` seconds over 16 connections; with a body, POSTs of a form. `load` answers when it is over, wrk waits.
+function wrkArguments(url, headers, { connections = 16, body, time = seconds }) {
 	const script = path.join(os.tmpdir(), `wrk-${process.pid}.lua`);
 	writeFileSync(script, body === undefined ? '' : `wrk.method = "POST"\nwrk.body = ${JSON.stringify(body)}\nwrk.headers["Content-Type"] = "application/x-www-form-urlencoded"\n`);
-	const out = execFileSync('wrk', ['-t1', `-c${connections}`, `-d${time}s`, '-s', script, ...headers.flatMap((h) => ['-H', h]), url], { encoding: 'utf8' });
-	rmSync(script);
+	return ['-t1', `-c${connections}`, `-d${time}s`, '-s', script, ...headers.flatMap((h) => ['-H', h]), url];
+}
+function requestsOf(out) {
 	if (/Non-2xx/.test(out)) throw new Error(`wrk: ${out}`);
 	return Number(/(\d+) requests in/.exec(out)[1]);
 }
+export const wrk = (url, headers = [], options = {}) => requestsOf(execFileSync('wrk', wrkArguments(url, headers, options), { encoding: 'utf8' }));
+export const load = (url, headers = [], options = {}) => new Promise((resolve, reject) => {
+	execFile('wrk', wrkArguments(url, headers, options), (error, out) => (error ? reject(error) : resolve(requestsOf(out))));
+});
 export function perRequest(pid, run) {
 	const from = cpu(pid);
 	const count = run();
