@@ -33,7 +33,7 @@ attach '${file}' as now;`);
 	});
 	const uuid = claimsOf(before.id_token).sub;
 	const id = sql(file, `select id from users where uuid = '${uuid}';`).trim();
-	sql(old, `pragma foreign_keys = off; attach '${file}' as now;\n${copied.join('\n')}`);
+	sql(old, `pragma foreign_keys = off; attach '${file}' as now;\n${copied.join('\n')}\ndelete from sequences where name not in ('user', 'group', 'directory');`);
 	for (const suffix of ['', '-wal', '-shm']) rmSync(file + suffix, { force: true });
 	sql(old, `vacuum into '${file}';`);
 	await broker.serve();
