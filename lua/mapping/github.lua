@@ -20,16 +20,10 @@ local function entry_of(declared)
 	return { name = declared.name, what = "GitHub mapping", script = declared.script, source = declared.source }
 end
 
--- Takes the configuration's mappings and, with `compile`, asks the jail whether they are Lua at all. Returns true, or nil and
--- "file:line: text".
+-- Takes the configuration's mappings (script.declared). Returns true, or nil and "file:line: text".
 function github.declare(list, compile)
-	local declared = {}
-	for _, each in ipairs(list or {}) do
-		local ok, why = true, nil
-		if compile then ok, why = script.compile(each) end
-		if not ok then return nil, why end
-		declared[each.name] = entry_of(each)
-	end
+	local declared, why = script.declared(list, compile, entry_of)
+	if not declared then return nil, why end
 	by_name = declared
 	return true
 end

@@ -20,16 +20,10 @@ local function entry_of(declared)
 	}
 end
 
--- Takes the configuration's policies and, with `compile`, asks the jail whether they are Lua at all. Returns true, or nil and
--- "file:line: text".
+-- Takes the configuration's policies (script.declared). Returns true, or nil and "file:line: text".
 function policies.declare(list, compile)
-	local declared = {}
-	for _, each in ipairs(list or {}) do
-		local ok, why = true, nil
-		if compile then ok, why = script.compile(each) end
-		if not ok then return nil, why end
-		declared[each.name] = entry_of(each)
-	end
+	local declared, why = script.declared(list, compile, entry_of)
+	if not declared then return nil, why end
 	by_name = declared
 	return true
 end

@@ -24,6 +24,19 @@ function script.compile(entry)
 	return nil, ("%s:%s: %s"):format(path, why.line or "?", why.message)
 end
 
+-- The configuration's scripts of one kind by name, each as `entry_of` makes it; with `compile` the jail is asked whether they are Lua
+-- at all. nil and "path:line: text" for the first that is none.
+function script.declared(list, compile, entry_of)
+	local declared = {}
+	for _, each in ipairs(list or {}) do
+		local ok, why = true, nil
+		if compile then ok, why = script.compile(each) end
+		if not ok then return nil, why end
+		declared[each.name] = entry_of(each)
+	end
+	return declared
+end
+
 -- S24: what every script sees of an application and of a request. Named values only; no cookies, no Authorization, no secrets.
 function script.application(application)
 	application = application or {}
