@@ -1,7 +1,5 @@
 -- github/answer.lua: how GitHub's REST interface answers: JSON whatever was accepted, its header fields on every answer, an error
 -- object of three keys, pages by Link, 304 for what the asker has.
-local conf = require "kit/conf"
-
 local answer = {}
 
 -- The version whose schema the answers follow; clients choose their calls by it.
@@ -30,7 +28,7 @@ local function sorted(list)
 	return table.concat(out, ", ")
 end
 
--- req.github = { live = the token or nil, accepted = the scopes of which one would do } is what the endpoint found so far.
+-- req.github = { live = the token or nil, accepted = the scopes of which one would do, links } is what the endpoint found so far.
 local function fields(req)
 	local found = req.github or {}
 	local headers = {
@@ -81,21 +79,21 @@ local function whole_number(text, default, most)
 	return number >= 1 and math.min(number, most) or default
 end
 
--- The address of another page, under the prefix that the client used. Nothing of the query is repeated but what chooses the list.
-local function address(at, query, page)
+-- The address of another page, under the name and prefix that the client used. Nothing of the query is repeated but what chooses the list.
+local function address(req, at, query, page)
 	local parts = {}
 	for _, name in ipairs { "state", "per_page" } do
 		if query[name] then parts[#parts + 1] = name .. "=" .. url.encode(query[name]) end
 	end
 	parts[#parts + 1] = "page=" .. page
-	return "<" .. conf.link(at.path) .. "?" .. table.concat(parts, "&") .. ">"
+	return "<" .. req.github.links.called .. at.path .. "?" .. table.concat(parts, "&") .. ">"
 end
 
 -- Clients look for the exact text `; rel="next"`, and some go on only where "last" stands too.
-local function link_of(at, query, page, last)
+local function link_of(req, at, query, page, last)
 	if last <= 1 then return nil end
 	local out = {}
-	local function add(number, relation) out[#out + 1] = ('%s; rel="%s"'):format(address(at, query, number), relation) end
+	local function add(number, relation) out[#out + 1] = ('%s; rel="%s"'):format(address(req, at, query, number), relation) end
 	if page > 1 then add(math.min(page - 1, last), "prev") end
 	if page < last then
 		add(page + 1, "next")
@@ -105,14 +103,14 @@ local function link_of(at, query, page, last)
 	return table.concat(out, ", ")
 end
 
--- One page of items, each made by make(item). Past the end there is nothing.
+-- One page of items, each made by make(links, item). Past the end there is nothing.
 function answer.page(req, at, items, make)
 	local ok, query = url.form_parse(req.query or "")
 	if not ok then query = {} end
 	local per_page, page = whole_number(query.per_page, 30, 100), whole_number(query.page, 1, 1000000000)
 	local out = json.array {}
-	for index = (page - 1) * per_page + 1, math.min(page * per_page, #items) do out[#out + 1] = make(items[index]) end
-	return answer.json(req, out, { link = link_of(at, query, page, (#items + per_page - 1) // per_page) })
+	for index = (page - 1) * per_page + 1, math.min(page * per_page, #items) do out[#out + 1] = make(req.github.links, items[index]) end
+	return answer.json(req, out, { link = link_of(req, at, query, page, (#items + per_page - 1) // per_page) })
 end
 
 -- ---- errors ----

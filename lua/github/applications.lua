@@ -1,11 +1,11 @@
 -- github/applications.lua: what an application may ask about the tokens that it holds, with its client_id and secret as Basic: is one
 -- good and whose is it, another in its place, its end. Of others' tokens it learns nothing (S9).
 local answer        = require "github/answer"
-local conf          = require "kit/conf"
 local consent       = require "auth/consent"
 local err           = require "kit/err"
 local github_tokens = require "auth/github_tokens"
 local identity      = require "github/identity"
+local links         = require "github/links"
 local objects       = require "github/objects"
 local parameters    = require "github/parameters"
 local redirects     = require "github/redirects"
@@ -35,15 +35,15 @@ end
 
 -- The Authorization object of GitHub's schema.
 local function authorization(req, token, text)
-	local application, at = token.application, time.iso(token.created_at)
+	local application, at, names = token.application, time.iso(token.created_at), links.of(req)
 	return answer.json(req, {
-		id = token.number, url = conf.link("/api/v3/authorizations/" .. token.number), token = text,
+		id = token.number, url = names.api .. "/authorizations/" .. token.number, token = text,
 		app = { client_id = application.client_id, name = application.name,
-			url = urls.origin(redirects.default(application) or "") or conf.link("/") },
+			url = urls.origin(redirects.default(application) or "") or names.web .. "/" },
 		hashed_token = hex.encode(crypto.sha256(text)), token_last_eight = text:sub(-8), note = json.null, note_url = json.null,
 		created_at = at, updated_at = at, scopes = json.array(token.scopes), fingerprint = json.null,
 		expires_at = token.expires_at and time.iso(token.expires_at) or json.null,
-		user = objects.simple_user(identity.of(token.user, application, req)),
+		user = objects.simple_user(names, identity.of(token.user, application, req)),
 	}, { ["cache-control"] = "no-store" })
 end
 

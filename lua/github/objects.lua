@@ -1,23 +1,21 @@
 -- github/objects.lua: people, organisations and teams as GitHub's schema has them, every key present: clients index what they read.
-local conf = require "kit/conf"
-
+-- links: the names that the client called by (github/links).
 local objects = {}
 
 local null = json.null
 
-local function api(path) return conf.link("/api/v3" .. path) end
 local function node_id(kind, number) return base64.encode(("0%d:%s%d"):format(#kind, kind, number)) end
 -- With a query, since clients append &s=80 to it (github/avatar).
-local function avatar(number) return conf.link(("/avatars/u/%d?v=4"):format(number)) end
+local function avatar(links, number) return ("%s/avatars/u/%d?v=4"):format(links.web, number) end
 
 -- ---- people ----
 
-function objects.simple_user(identity)
+function objects.simple_user(links, identity)
 	local login = identity.login
-	local url = api("/users/" .. login)
+	local url = links.api .. "/users/" .. login
 	return {
-		login = login, id = identity.number, node_id = node_id("User", identity.number), avatar_url = avatar(identity.number),
-		gravatar_id = "", url = url, html_url = conf.link("/" .. login), followers_url = url .. "/followers",
+		login = login, id = identity.number, node_id = node_id("User", identity.number), avatar_url = avatar(links, identity.number),
+		gravatar_id = "", url = url, html_url = links.web .. "/" .. login, followers_url = url .. "/followers",
 		following_url = url .. "/following{/other_user}", gists_url = url .. "/gists{/gist_id}",
 		starred_url = url .. "/starred{/owner}{/repo}", subscriptions_url = url .. "/subscriptions", organizations_url = url .. "/orgs",
 		repos_url = url .. "/repos", events_url = url .. "/events{/privacy}", received_events_url = url .. "/received_events",
@@ -26,8 +24,8 @@ function objects.simple_user(identity)
 end
 
 -- email: shown or nil.
-function objects.user(identity, email)
-	local out = objects.simple_user(identity)
+function objects.user(links, identity, email)
+	local out = objects.simple_user(links, identity)
 	out.name, out.company, out.blog = identity.name or null, identity.company or null, ""
 	out.location, out.email, out.notification_email = identity.location or null, email or null, null
 	out.hireable, out.bio, out.twitter_username = null, identity.bio or null, null
@@ -38,78 +36,78 @@ function objects.user(identity, email)
 end
 
 -- What only the person and the scope `user` see.
-function objects.private_user(identity, email)
-	local out = objects.user(identity, email)
+function objects.private_user(links, identity, email)
+	local out = objects.user(links, identity, email)
 	out.private_gists, out.total_private_repos, out.owned_private_repos, out.disk_usage, out.collaborators = 0, 0, 0, 0, 0
 	out.two_factor_authentication, out.suspended_at = false, null
 	out.plan = { name = "enterprise", space = 0, private_repos = 0, collaborators = 0 }
 	return out
 end
 
-function objects.email(email)
+function objects.email(_, email)
 	return { email = email.email, primary = email.primary, verified = email.verified, visibility = email.visibility or null }
 end
 
 -- ---- organisations ----
 
-function objects.simple_organization(organization)
-	local url = api("/orgs/" .. organization.login)
+function objects.simple_organization(links, organization)
+	local url = links.api .. "/orgs/" .. organization.login
 	return {
 		login = organization.login, id = organization.number, node_id = node_id("Organization", organization.number), url = url,
 		repos_url = url .. "/repos", events_url = url .. "/events", hooks_url = url .. "/hooks", issues_url = url .. "/issues",
 		members_url = url .. "/members{/member}", public_members_url = url .. "/public_members{/member}",
-		avatar_url = avatar(organization.number), description = organization.description or null,
+		avatar_url = avatar(links, organization.number), description = organization.description or null,
 	}
 end
 
-function objects.organization(organization)
-	local out = objects.simple_organization(organization)
+function objects.organization(links, organization)
+	local out = objects.simple_organization(links, organization)
 	out.name, out.company, out.blog = organization.name, null, null
 	out.location, out.email, out.twitter_username, out.is_verified = null, null, null, false
 	out.has_organization_projects, out.has_repository_projects = false, false
 	out.public_repos, out.public_gists, out.followers, out.following = 0, 0, 0, 0
-	out.html_url, out.type = conf.link("/" .. organization.login), "Organization"
+	out.html_url, out.type = links.web .. "/" .. organization.login, "Organization"
 	out.created_at = time.iso(organization.created_at)
 	out.updated_at, out.archived_at = out.created_at, null
 	return out
 end
 
-function objects.membership(organization, identity)
-	local url = api("/orgs/" .. organization.login)
+function objects.membership(links, organization, identity)
+	local url = links.api .. "/orgs/" .. organization.login
 	return {
 		url = url .. "/memberships/" .. identity.login, state = "active", role = organization.role, direct_membership = true,
-		organization_url = url, organization = objects.simple_organization(organization), user = objects.simple_user(identity),
+		organization_url = url, organization = objects.simple_organization(links, organization), user = objects.simple_user(links, identity),
 		permissions = { can_create_repository = false },
 	}
 end
 
 -- ---- teams ----
 
-local function team_url(team) return api(("/organizations/%d/team/%d"):format(team.organization.number, team.number)) end
+local function team_url(links, team) return ("%s/organizations/%d/team/%d"):format(links.api, team.organization.number, team.number) end
 
-function objects.simple_team(team)
-	local url = team_url(team)
+function objects.simple_team(links, team)
+	local url = team_url(links, team)
 	return {
 		id = team.number, node_id = node_id("Team", team.number), url = url, name = team.name, slug = team.slug,
-		html_url = conf.link(("/orgs/%s/teams/%s"):format(team.organization.login, team.slug)), description = team.description or null,
+		html_url = ("%s/orgs/%s/teams/%s"):format(links.web, team.organization.login, team.slug), description = team.description or null,
 		privacy = "closed", notification_setting = "notifications_enabled", permission = "pull", members_url = url .. "/members{/member}",
 		repositories_url = url .. "/repos", type = "organization", organization_id = team.organization.number,
 	}
 end
 
-function objects.team(team)
-	local out = objects.simple_team(team)
+function objects.team(links, team)
+	local out = objects.simple_team(links, team)
 	-- Whom else it has is not known from one person's side.
 	out.members_count, out.repos_count = 1, 0
 	out.created_at = time.iso(team.created_at)
 	out.updated_at = out.created_at
-	out.organization = objects.organization(team.organization)
-	out.parent = team.parent and objects.simple_team(team.parent) or null
+	out.organization = objects.organization(links, team.organization)
+	out.parent = team.parent and objects.simple_team(links, team.parent) or null
 	return out
 end
 
-function objects.team_membership(team, identity)
-	return { url = team_url(team) .. "/memberships/" .. identity.login, role = team.role, state = "active" }
+function objects.team_membership(links, team, identity)
+	return { url = team_url(links, team) .. "/memberships/" .. identity.login, role = team.role, state = "active" }
 end
 
 return objects

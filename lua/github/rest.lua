@@ -2,9 +2,9 @@
 -- of the token's application gives him. Everybody and everything else is not found.
 local answer   = require "github/answer"
 local caller   = require "github/caller"
-local conf     = require "kit/conf"
 local err      = require "kit/err"
 local identity = require "github/identity"
+local links    = require "github/links"
 local objects  = require "github/objects"
 local scope    = require "kit/scope"
 
@@ -26,10 +26,11 @@ end
 
 -- An endpoint: handler(req, at, identity, live). at = { path = as it was asked for, and what the path names, in lower case }. needs:
 -- anonymous = true; scopes = of which one must be granted, else 404, or 403 with `forbidden`. A bad token comes before all of this.
+-- The handler finds in req.github.links what the answer calls things (github/links).
 local function endpoint(handler, needs)
 	local function run(req, at)
 		local live = caller.of(req)
-		req.github = { live = live, accepted = needs.scopes }
+		req.github = { live = live, accepted = needs.scopes, links = links.of(req) }
 		if not live and not needs.anonymous then err.raise("unauthorized", nil, { status = 401 }) end
 		if live and not one_of(live.scopes, needs.scopes or {}) then
 			if not needs.forbidden then not_found() end
@@ -44,7 +45,7 @@ end
 
 rest.user = endpoint(function(req, _, me, live)
 	local primary = one_of(live.scopes, PROFILE) and me.emails[1] and me.emails[1].email or nil
-	local out = (scope.has(live.scopes, "user") and objects.private_user or objects.user)(me, primary)
+	local out = (scope.has(live.scopes, "user") and objects.private_user or objects.user)(req.github.links, me, primary)
 	out.user_view_type = "private"
 	return answer.json(req, out)
 end, {})
@@ -62,7 +63,9 @@ end, { scopes = ORGANIZATIONS, forbidden = "list your teams." })
 -- Nobody is invited here: all memberships are active.
 rest.memberships = endpoint(function(req, at, me)
 	local pending = (req.query or ""):find("state=pending", 1, true)
-	return answer.page(req, at, pending and {} or me.organizations, function(each) return objects.membership(each, me) end)
+	return answer.page(req, at, pending and {} or me.organizations, function(names, each)
+		return objects.membership(names, each, me)
+	end)
 end, { scopes = ORGANIZATIONS, forbidden = "list your memberships." })
 
 -- Nobody keeps keys here.
@@ -70,7 +73,7 @@ rest.keys = endpoint(function(req, at) return answer.page(req, at, {}) end, { sc
 
 rest.somebody = endpoint(function(req, at, me)
 	if at[1] ~= me.login:lower() then not_found() end
-	return answer.json(req, objects.user(me))
+	return answer.json(req, objects.user(req.github.links, me))
 end, {})
 
 -- ---- organisations and teams ----
@@ -115,7 +118,7 @@ end
 local function organization_endpoint(handler) return endpoint(handler, { scopes = ORGANIZATIONS }) end
 
 rest.organization = organization_endpoint(function(req, at, me)
-	return answer.json(req, objects.organization(organization_named(me, at[1])))
+	return answer.json(req, objects.organization(req.github.links, organization_named(me, at[1])))
 end)
 
 rest.member = organization_endpoint(function(req, at, me)
@@ -126,11 +129,11 @@ end)
 
 rest.membership = organization_endpoint(function(req, at, me)
 	if at[2] then self(me, at[2]) end
-	return answer.json(req, objects.membership(organization_named(me, at[1]), me))
+	return answer.json(req, objects.membership(req.github.links, organization_named(me, at[1]), me))
 end)
 
 rest.team = organization_endpoint(function(req, at, me)
-	return answer.json(req, objects.team(team_named(me, at[1], at[2])))
+	return answer.json(req, objects.team(req.github.links, team_named(me, at[1], at[2])))
 end)
 
 rest.team_member = organization_endpoint(function(req, at, me)
@@ -141,7 +144,7 @@ end)
 
 rest.team_membership = organization_endpoint(function(req, at, me)
 	self(me, at[3])
-	return answer.json(req, objects.team_membership(team_named(me, at[1], at[2]), me))
+	return answer.json(req, objects.team_membership(req.github.links, team_named(me, at[1], at[2]), me))
 end)
 
 rest.organization_teams = organization_endpoint(function(req, at, me)
@@ -156,17 +159,17 @@ end)
 
 -- People and organisations have their numbers from one sequence, and some clients ask for either at the same address.
 rest.numbered_account = endpoint(function(req, at, me, live)
-	if at[1] == tostring(me.number) then return answer.json(req, objects.user(me)) end
+	if at[1] == tostring(me.number) then return answer.json(req, objects.user(req.github.links, me)) end
 	local organization = one_of(live.scopes, ORGANIZATIONS) and organization_numbered(me, at[1]) or not_found()
-	return answer.json(req, objects.organization(organization))
+	return answer.json(req, objects.organization(req.github.links, organization))
 end, {})
 
 rest.numbered_organization = organization_endpoint(function(req, at, me)
-	return answer.json(req, objects.organization(organization_numbered(me, at[1]) or not_found()))
+	return answer.json(req, objects.organization(req.github.links, organization_numbered(me, at[1]) or not_found()))
 end)
 
 rest.numbered_team = organization_endpoint(function(req, at, me)
-	return answer.json(req, objects.team(team_numbered(me, at)))
+	return answer.json(req, objects.team(req.github.links, team_numbered(me, at)))
 end)
 
 rest.numbered_team_member = organization_endpoint(function(req, at, me)
@@ -178,7 +181,7 @@ end)
 rest.numbered_team_membership = organization_endpoint(function(req, at, me)
 	local team, login = team_numbered(me, at)
 	self(me, login)
-	return answer.json(req, objects.team_membership(team, me))
+	return answer.json(req, objects.team_membership(req.github.links, team, me))
 end)
 
 -- ---- of the installation ----
@@ -203,9 +206,9 @@ local ROOT = {
 }
 
 rest.root = endpoint(function(req)
-	local out = {}
+	local names, out = req.github.links, {}
 	for name, path in pairs(ROOT) do
-		out[name] = path and conf.link("/api/v3" .. path) or conf.link("/settings/connections/applications{/client_id}")
+		out[name] = path and names.api .. path or names.web .. "/settings/connections/applications{/client_id}"
 	end
 	return answer.json(req, out)
 end, { anonymous = true })
