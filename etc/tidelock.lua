@@ -62,6 +62,14 @@ user "alice" {
 -- A program without a secret: PKCE is required.
 -- application "cli" { client_type = "public", redirect_uris = { "http://127.0.0.1/callback" } }
 
+-- Programs that every GitHub Enterprise knows by their own client_id ("gh", "gcm", "vscode"), and servers with habits of their own
+-- ("jenkins", "openshift", "passport", "gitea", "vouch", "quay", "kratos", "oauthlib").
+-- application "gh"      { preset = "gh", policies = { "staff" } }
+-- application "jenkins" {
+-- 	preset = "jenkins", client_secret = file "secrets/jenkins",
+-- 	redirect_uris = { "https://ci.example.org/securityRealm/finishLogin" },
+-- }
+
 -- A program that signs instead of sending a secret, and the interface that it calls, which may ask about its tokens.
 -- application "billing" {
 -- 	token_endpoint_auth_method = "private_key_jwt",

@@ -4,6 +4,7 @@ local conf = require "kit/conf"
 local err = require "kit/err"
 local events = require "auth/events"
 local guesses = require "auth/guesses"
+local presets = require "config/presets"
 local secrets = require "kit/secrets"
 local store = require "store/applications"
 
@@ -44,6 +45,7 @@ local function application_of(row)
 	application.id, application.slug, application.client_id = row.id, row.slug, row.client_id
 	application.active, application.declared, application.valid_from = row.active, row.declared, row.valid_from
 	application.name = application.name or row.slug
+	application.loopback_localhost = presets.is_program(application.preset)
 	if conf.settings().lab then
 		application.redirect_uris = with_laboratory(application.redirect_uris, "/lab/callback")
 		application.post_logout_redirect_uris = with_laboratory(application.post_logout_redirect_uris, "/lab/")

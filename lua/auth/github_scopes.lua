@@ -74,10 +74,15 @@ function github_scopes.includes(granted, wanted)
 	return scope.has(granted, wanted) or contained(granted, wanted)
 end
 
+-- Of applications that use more than they ask for (implied_scopes).
+function github_scopes.implied(application)
+	return parse(table.concat(application.github.implied_scopes or {}, " "))
+end
+
 -- What a request's text asks for, in its order. Those that another one contains are dropped as GitHub does, but for applications that
 -- want to read again what they wrote (scope_echo).
 function github_scopes.asked(text, application)
-	local list, out = parse(text), {}
+	local list, out = scope.union(parse(text), github_scopes.implied(application)), {}
 	for _, name in ipairs(list) do
 		if application.github.scope_echo or not contained(list, name) then
 			out[#out + 1] = name

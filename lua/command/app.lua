@@ -7,6 +7,7 @@ local github_discovery = require "github/discovery"
 local discovery = require "oidc/discovery"
 local events = require "auth/events"
 local keys = require "auth/keys"
+local presets = require "config/presets"
 local print_ = require "command/print"
 local refuse = require "command/refuse"
 local rows = require "store/rows"
@@ -160,7 +161,8 @@ function app.verbs.add(argv, first)
 	if store.is_tombstone(name) then
 		refuse('"%s" was the name of a deleted application and is never given again', name)
 	end
-	local settings, client_id = completed(with_options({ label = name, client_id = hex.encode(crypto.random(20)) }, options))
+	local own = presets.client_id(options.preset) or hex.encode(crypto.random(20))
+	local settings, client_id = completed(with_options({ label = name, client_id = own }, options))
 	local statement, id = store.insert_statement { slug = name, client_id = client_id, data = settings }
 	local statements, secret = { statement }, nil
 	if settings.client_type ~= "public" and settings.token_endpoint_auth_method ~= "private_key_jwt" then

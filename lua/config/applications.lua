@@ -2,6 +2,7 @@
 -- they need.
 local address = require "config/address"
 local nearest = require "config/nearest"
+local presets = require "config/presets"
 local types = require "config/types"
 
 local applications = { list = "applications" }
@@ -102,11 +103,11 @@ applications.schema = {
 	sources = words,
 	authentik_errors = types.boolean,
 	authorization_response_iss = types.boolean,
-	preset = word,
+	preset = types.one_of(table.unpack(presets.NAMES)),
 	github = types.record {
-		mapping = word, host = word, callback_match = types.one_of("exact", "subpath"), device_flow = types.boolean,
+		mapping = word, host = word, callback_match = types.one_of("exact", "subpath", "github"), device_flow = types.boolean,
 		expiring = types.boolean, query_secret = types.boolean, query_token = types.boolean, send_iss = types.boolean,
-		scope_echo = types.boolean,
+		scope_echo = types.boolean, implied_scopes = types.list(scope_name),
 	},
 }
 
@@ -254,6 +255,7 @@ local function agree(a, report)
 end
 
 applications.finish = function(a, report)
+	presets.apply(a, report)
 	fill(a)
 	agree(a, report)
 	return a

@@ -85,6 +85,22 @@ local function trust(a, say)
 	end
 end
 
+local function github_side(a, say)
+	local side, public = a.github or {}, a.client_type == "public"
+	if side.query_secret and not public then
+		say("github", "query_secret: the application's secret stands in URLs, which servers and proxies write down")
+	end
+	if side.query_token then
+		say("github", "query_token: tokens stand in URLs, which servers and proxies write down")
+	end
+	if side.callback_match == "github" then
+		say("github", "callback_match \"github\": whoever has a sub-domain of a redirect URI gets the application's codes")
+	end
+	if side.device_flow and public and #a.policies == 0 then
+		say("github", "anyone may start this public client's device flow and send the code to somebody; a policy limits who is worth it")
+	end
+end
+
 local RENAMED = { user_email = "e-mail address", user_username = "user name", user_upn = "UPN" }
 
 local function subjects(a, say)
@@ -114,6 +130,7 @@ function warnings.of_application(a)
 	redirects(a, say)
 	flows(a, say)
 	trust(a, say)
+	github_side(a, say)
 	subjects(a, say)
 	lengths(a, say)
 	return out

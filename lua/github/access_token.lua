@@ -26,6 +26,7 @@ end
 local function returned(row, form, application)
 	if form.redirect_uri then return form.redirect_uri == row.redirect_uri end
 	return row.challenge ~= nil or redirects.registered(application, row.redirect_uri)
+		or redirects.of_program(application, row.redirect_uri)
 end
 
 -- What must hold before the code is touched: GitHub's error, or nil.

@@ -68,11 +68,12 @@ local function check_single(context, map, duplicated)
 	end
 end
 
--- RFC 7636, S256 alone. A public client has nothing else that ties the code to it (S19).
+-- RFC 7636, S256 alone. A public client has nothing else that ties the code to it (S19); programs of presets may have none.
 local function challenge_of(context, map)
 	local challenge, application = map.code_challenge, context.application
 	if not challenge or challenge == "" then
-		if application.pkce == "required" or application.client_type == "public" then
+		local public = application.client_type == "public" and not redirects.of_program(application, context.redirect_uri)
+		if application.pkce == "required" or public then
 			fail(context, "invalid_request", "PKCE is required: the parameter code_challenge is missing.")
 		end
 		return nil
@@ -108,9 +109,10 @@ end
 
 -- Without scopes in the request: what the person has already granted, or none.
 local function scopes_of(t, current, application)
-	if t.params.scopes or not current then return t.params.scopes or {} end
+	local implied = github_scopes.implied(application)
+	if t.params.scopes or not current then return t.params.scopes or implied end
 	local _, already = consent.needed(current.user, application, {}, nil, current)
-	return github_scopes.consented(already)
+	return scope.union(github_scopes.consented(already), implied)
 end
 
 local function issue(req, context, t, current, scopes)

@@ -1,5 +1,5 @@
--- github/redirects.lua: where an application of GitHub's side may be answered (S18): at a registered address byte for byte, and with
--- callback_match "subpath" below one, as clients of GitHub expect it.
+-- github/redirects.lua: where an application of GitHub's side may be answered (S18): at a registered address byte for byte; with
+-- callback_match "subpath" below one, as clients of GitHub expect it; with "github" at its sub-domains, too.
 local urls = require "kit/urls"
 
 local redirects = {}
@@ -24,8 +24,17 @@ local function normalised(path)
 	return text == "" and "/" or text
 end
 
-local function below(registered, asked)
-	if registered.scheme ~= asked.scheme or registered.host ~= asked.host or registered.port ~= asked.port then
+-- Nobody owns all that ends in a single word, and an address has no sub-domains.
+local function same_host(registered, asked, subdomains)
+	if registered == asked then
+		return true
+	end
+	local name = subdomains and registered:find("%a[%w%-]*$") and registered:find(".", 1, true)
+	return name and asked:sub(-#registered - 1) == "." .. registered and asked:find("^%w[%w%-.]+$") ~= nil or false
+end
+
+local function below(registered, asked, subdomains)
+	if registered.scheme ~= asked.scheme or not same_host(registered.host, asked.host, subdomains) or registered.port ~= asked.port then
 		return false
 	end
 	local base, path = normalised(registered.path), normalised(asked.path)
@@ -69,14 +78,21 @@ function redirects.allowed(application, uri)
 	elseif urls.redirect_allowed(application, uri) then
 		return true
 	end
-	local asked = application.github.callback_match == "subpath" and web(uri)
+	local match = application.github.callback_match
+	local asked = match ~= "exact" and web(uri)
 	for _, allowed in ipairs(asked and application.redirect_uris or {}) do
 		local registered = type(allowed) == "string" and web(allowed)
-		if registered and below(registered, asked) then
+		if registered and below(registered, asked, match == "github") then
 			return true
 		end
 	end
 	return false
+end
+
+-- Is `uri`, which is allowed, one where a program of a preset listens on the person's machine? Some know no PKCE, and do not say the
+-- port again when they bring the code: who listens there has the code and its address alike.
+function redirects.of_program(application, uri)
+	return application.loopback_localhost and uri:find("^http:") ~= nil and urls.is_native(uri)
 end
 
 return redirects
