@@ -1,4 +1,4 @@
--- portal/request.lua: the sealed request in progress that a page stands in, and the way on from it (S13, S15).
+-- auth/request.lua: the sealed request in progress that a page stands in, and the way on from it (S13, S15).
 local clients     = require("auth/clients")
 local err         = require("kit/err")
 local pages       = require("pages/pages")

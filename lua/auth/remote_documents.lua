@@ -1,0 +1,91 @@
+-- auth/remote_documents.lua: JSON that others publish (key sets, discovery documents): fetched when it is first needed, kept for a
+-- while, and fetched again when it turns out to be too old. One flight an address at a time, and a bound on how often, whoever asks.
+local fetch = require "kit/fetch"
+
+local remote_documents = {}
+
+local function load(address, how, shelf)
+	local answer, code, detail = fetch.get(address, {
+		timeout = shelf.timeout, max = shelf.max, ca = how.ca, allow = how.allow, headers = { accept = "application/json" },
+	})
+	if not answer then
+		return nil, ("could not be fetched: %s %s"):format(code, detail or "")
+	end
+	if answer.status ~= 200 then
+		return nil, "answered with status " .. answer.status
+	end
+	return shelf.read(json.decode(answer.body))
+end
+
+local Shelf = {}
+Shelf.__index = Shelf
+
+-- { value, at = when it came, tried = when it was last asked for, flying = until when an answer is awaited, why }.
+local function entry_of(shelf, key)
+	if not shelf.entries[key] then
+		if shelf.count >= shelf.most then
+			shelf.entries, shelf.count = {}, 0
+		end
+		shelf.entries[key], shelf.count = {}, shelf.count + 1
+	end
+	return shelf.entries[key]
+end
+
+-- Asks in a task of its own, so that a client who leaves takes nobody's answer along.
+local function ask(shelf, entry, address, how)
+	entry.tried, entry.flying = time.mono(), time.mono() + shelf.timeout + 1
+	task.spawn(function()
+		local value, why = load(address, how, shelf)
+		entry.flying, entry.why = nil, why
+		if value then
+			entry.value, entry.at = value, time.mono()
+		end
+	end)
+end
+
+-- Asks when that may be done again, and waits for an answer that is on its way.
+local function renew(shelf, entry, address, how)
+	if not entry.flying and (not entry.tried or time.mono() - entry.tried >= shelf.pause) then
+		ask(shelf, entry, address, how)
+	end
+	while entry.flying and entry.flying > time.mono() do
+		task.sleep(0.01)
+	end
+end
+
+local function current(shelf, entry)
+	if entry.value and time.mono() - entry.at <= shelf.stale then
+		return entry.value
+	end
+	return nil, entry.why or "did not answer in time"
+end
+
+-- What stands at an address, or nil and why there is nothing. how: { ca, allow as kit/fetch takes them, key = under what it is kept
+-- (the address) }. Waits.
+function Shelf:get(address, how)
+	local entry = entry_of(self, how and how.key or address)
+	if not entry.value or time.mono() - entry.at > self.fresh then
+		renew(self, entry, address, how or {})
+	end
+	return current(self, entry)
+end
+
+-- The same after another look, because what was kept seems too old.
+function Shelf:again(address, how)
+	local entry = entry_of(self, how and how.key or address)
+	renew(self, entry, address, how or {})
+	return current(self, entry)
+end
+
+-- A shelf for documents of one kind. options: read = function(document; nil when it is no JSON) → what is kept, or nil and what is wrong
+-- with it; fresh = kept so long without asking again; stale = good so long when asking fails (none: for ever); pause = asked no more
+-- often than that (seconds); timeout (seconds); max (bytes); most = so many documents are kept.
+function remote_documents.new(options)
+	local shelf = { entries = {}, count = 0, stale = math.huge }
+	for name, value in pairs(options) do
+		shelf[name] = value
+	end
+	return setmetatable(shelf, Shelf)
+end
+
+return remote_documents
