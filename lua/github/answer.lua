@@ -44,6 +44,8 @@ local function fields(req)
 	if found.live then
 		headers["x-oauth-scopes"] = sorted(found.live.scopes)
 		headers["x-accepted-oauth-scopes"] = sorted(found.accepted or {})
+		local ends = found.live.expires_at
+		headers["github-authentication-token-expiration"] = ends and time.iso(ends):gsub("T", " "):gsub("Z$", " UTC") or nil
 		headers["x-oauth-client-id"] = found.live.application and found.live.application.client_id
 	end
 	limit_fields(headers, "core")
