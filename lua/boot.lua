@@ -58,7 +58,7 @@ function boot.start(config, mode)
 	-- Commands apply the file themselves: `check` tells what would change.
 	if not serving then return {} end
 	-- What can fail comes before the database is made equal to the file: a refused reload changes nothing (D13).
-	local tls = needs_certificate(conf.settings()) and keys.tls(config) or nil
+	local tls = needs_certificate(conf.settings()) and keys.tls() or nil
 	ok, why = declared.apply(config)
 	if not ok then return nil, why end
 	keys.ensure()
@@ -100,17 +100,22 @@ local function dispatch(req, endpoint, slug)
 	err.raise("invalid_request", "This address answers " .. allow .. ".", { status = 405, headers = { allow = allow } })
 end
 
-local function serve(req, endpoint, slug)
-	if req.control then return control(req, endpoint) end
-	return gate.check(req) or dispatch(req, endpoint, slug)
+-- found.endpoint: what answers. By whose name a request came, the gate says.
+local function serve(req, found)
+	if req.control then return control(req, (routes.find(req.path))) end
+	local refusal = gate.check(req)
+	if refusal then return refusal end
+	local slug
+	found.endpoint, slug = routes.find(req.path, req.host)
+	return dispatch(req, found.endpoint, slug)
 end
 
 -- One request, one answer, one line in the log: never a query, which may hold codes.
 function boot.handle(req)
-	local began = time.mono()
-	local endpoint, slug = routes.find(req.path)
+	local began, found = time.mono(), {}
 	-- The one catcher of the product.
-	local ok, response = pcall(serve, req, endpoint, slug)
+	local ok, response = pcall(serve, req, found)
+	local endpoint = found.endpoint
 	if not ok then
 		outage.notice(response)
 		response = boundary.answer(req, endpoint, response)

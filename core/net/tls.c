@@ -234,6 +234,16 @@ enum st tls_config_add(struct tls_config *c, struct slice chain_pem, struct slic
 	return ST_OK;
 }
 
+/* Only the library can compare names; what it says of the issuer is not asked. */
+bool tls_config_covers(struct tls_config *c, const char *name)
+{
+	mbedtls_x509_crt *chain = &c->first->chain;
+	uint32_t flags = 0;
+
+	mbedtls_x509_crt_verify(chain, chain, NULL, name, &flags, NULL, NULL);
+	return !(flags & MBEDTLS_X509_BADCERT_CN_MISMATCH);
+}
+
 struct tls_config *tls_config_ref(struct tls_config *c)
 {
 	if (c)

@@ -13,6 +13,8 @@ struct tls_config *tls_config_new(void);
  * the default. On ST_BAD `error` says what is wrong with the files. */
 must_check enum st tls_config_add(struct tls_config *c, struct slice chain_pem, struct slice key_pem,
 	const char *const *names, size_t name_count, char *error, size_t error_size);
+/* Is the certificate that was added first for this name or address, whoever issued it? */
+bool tls_config_covers(struct tls_config *c, const char *name);
 struct tls_config *tls_config_ref(struct tls_config *c);
 void tls_config_unref(struct tls_config *c);
 

@@ -471,6 +471,20 @@ static enum st read_pem(const char *path, struct buf *out)
 	return n == 0 ? ST_OK : ST_IO;
 }
 
+/* Names of ours that the certificate is not for: right, but whoever comes by one is warned off. */
+static void check_names(const struct config *config, struct tls_config *tls)
+{
+	struct slice rest = buf_slice(&config->raw);
+
+	while (rest.n) {
+		const char *entry = (const char *)rest.p;
+		if (!strncmp(entry, "name=", 5) && !tls_config_covers(tls, entry + 5))
+			fprintf(stderr, "warning: tls: %s is not for %s\n", config->certificate,
+				entry + 5);
+		rest = slice_sub(rest, slice_find(rest, 0) + 1, rest.n);
+	}
+}
+
 /* The files that only the master reads: a certificate and its key must fit together. */
 static enum st check_tls(const struct config *config)
 {
@@ -490,6 +504,8 @@ static enum st check_tls(const struct config *config)
 	if (st)
 		fprintf(stderr, "tls: %s with the key %s: %s\n", config->certificate, config->key,
 			error);
+	else
+		check_names(config, tls);
 out:
 	tls_config_unref(tls);
 	buf_free(&chain);

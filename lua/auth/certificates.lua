@@ -16,16 +16,12 @@ local function add(list, seen, name)
 end
 
 -- The names the server answers for: public_url's host, declared hosts, and loopback where people try things.
-function certificates.names(config)
+function certificates.names()
 	local list, seen = {}, {}
-	add(list, seen, conf.host())
-	for _, host in ipairs(config.github_hosts or {}) do
-		local name = host.name or host.label
-		add(list, seen, name)
-		add(list, seen, name and "api." .. name)
-	end
-	for _, name in ipairs { "localhost", "127.0.0.1", "::1" } do
-		add(list, seen, name)
+	for _, names in ipairs { conf.names(), { "localhost", "127.0.0.1", "::1" } } do
+		for _, name in ipairs(names) do
+			add(list, seen, name)
+		end
 	end
 	return list
 end
@@ -73,8 +69,8 @@ local function ca(names)
 end
 
 -- The list for the server: { { chain = PEM, key = handle, names = … } }; the CA's certificate lands in data/lab-ca.pem.
-function certificates.ensure(config)
-	local names = certificates.names(config)
+function certificates.ensure()
+	local names = certificates.names()
 	local ca_pem, ca_key, is_new = ca(names)
 	sys.write_public("lab-ca.pem", ca_pem)
 	local pem, handle

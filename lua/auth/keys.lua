@@ -242,8 +242,8 @@ function keys.list()
 end
 
 -- The server's certificates, as boot.start hands them to the core.
-function keys.tls(config)
-	return certificates.ensure(config)
+function keys.tls()
+	return certificates.ensure()
 end
 
 -- Another generation or command may have changed them.

@@ -1,6 +1,7 @@
 -- auth/transaction.lua: a request in progress (S13): a sealed value in URL and forms, no row, so strangers cannot fill the
 -- disk. Fields of t: client_id, params (the authorize parameters), browser, started_ms, prompt, max_age, hint_subject,
 -- login_hint, chosen, consented, side (S16; none is OpenID Connect), and what the pages add.
+local conf = require "kit/conf"
 local err = require "kit/err"
 local pages = require "pages/pages"
 local policies = require "auth/policies"
@@ -35,8 +36,7 @@ function transaction.sealed(t)
 	return err.need(transaction.seal(t), "invalid_request", "The request is too long.", { status = 400 })
 end
 
--- The transaction when it is ours, of this browser and in time; else nil and "damaged", "browser" or "expired".
-function transaction.open(text, browser_id, purpose)
+local function opened(text, purpose)
 	if type(text) ~= "string" or #text > LONGEST then
 		return nil, "damaged"
 	end
@@ -49,10 +49,16 @@ function transaction.open(text, browser_id, purpose)
 	if time.now_ms() - t.started_ms > LIFETIME_MS then
 		return nil, "expired"
 	end
-	if not browser_id or t.browser ~= browser_id then
+	return t
+end
+
+-- The transaction when it is ours, of this browser and in time; else nil and "damaged", "browser" or "expired".
+function transaction.open(text, browser_id, purpose)
+	local t, why = opened(text, purpose)
+	if t and (not browser_id or t.browser ~= browser_id) then
 		return nil, "browser"
 	end
-	return t
+	return t, why
 end
 
 -- After a sign-in the browser has a new id.
@@ -71,6 +77,22 @@ end
 function transaction.consent(t, current, scopes)
 	t.consented = { session = current.id, user = current.user_id, scopes = scopes }
 	return t
+end
+
+-- ---- from a name without cookies to public_url (S17) ----
+
+local FORWARDED = "forwarded"
+
+-- Sends the browser on to an endpoint at public_url. No browser is bound to it yet: it is as good as the request that it was made of,
+-- which anybody can send.
+function transaction.forward(t, path)
+	local sealed = err.need(transaction.seal(t, FORWARDED), "invalid_request", "The request is too long.", { status = 400 })
+	return reply.redirect(urls.with_query(conf.link(path), { { FORWARDED, sealed } }))
+end
+
+-- What was sent on, as it began; nil and why as transaction.open has it.
+function transaction.arrived(text)
+	return opened(text, FORWARDED)
 end
 
 -- ---- from an authorization endpoint to a page ----

@@ -1,7 +1,9 @@
 -- boot/gate.lua: what must hold before any endpoint sees a request: a declared name (S17), a connection that may carry
 -- pages, and forwarded headers only from those whom the owner trusts. Malformed ones are 400, never read as absent.
 local address = require "kit/address"
+local conf    = require "kit/conf"
 local err     = require "kit/err"
+local urls    = require "kit/urls"
 
 local gate = {}
 
@@ -13,7 +15,8 @@ local open_to_all = { ["/healthz"] = true, ["/readyz"] = true }
 
 function gate.open(settings)
 	public = url.parse(settings.public_url)
-	names, networks = { [public.host:lower()] = true }, {}
+	names, networks = {}, {}
+	for _, name in ipairs(conf.names()) do names[name] = true end
 	for _, text in ipairs(settings.trusted_proxies or {}) do
 		networks[#networks + 1] = address.network(text)
 	end
@@ -58,15 +61,13 @@ local function trust(req)
 	if public.scheme == "https" and proto ~= "http" then req.secure = true end
 end
 
-local function redirect_to_public(req)
+local function redirect_to_https(req)
+	local origin = (conf.github_name(req.host) or public).origin
 	if req.method ~= "GET" and req.method ~= "HEAD" then
 		return { status = 403, headers = { ["content-type"] = "text/plain; charset=utf-8" },
-			body = "Only " .. public.origin .. " serves this.\n" }
+			body = "Only " .. origin .. " serves this.\n" }
 	end
-	-- Path and query go on so that a typed address arrives; the name is ours, never the request's.
-	local path = url.encode(req.path):gsub("%%2F", "/")
-	local query = req.query ~= "" and "?" .. req.query or ""
-	return { status = 301, headers = { location = public.origin .. path .. query, ["cache-control"] = "no-store" }, body = "" }
+	return { status = 301, headers = { location = urls.same(origin, req), ["cache-control"] = "no-store" }, body = "" }
 end
 
 -- Judges the connection. Returns nil when the endpoint may answer, else the response.
@@ -80,7 +81,7 @@ function gate.check(req)
 	end
 	req.loopback = address.is_loopback(req.peer)
 	if req.secure or (req.loopback and not req.proxy) then return nil end
-	return redirect_to_public(req)
+	return redirect_to_https(req)
 end
 
 return gate

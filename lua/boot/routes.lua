@@ -2,6 +2,7 @@
 -- errors look (boot/boundary), cors that browser applications may read it. Its functions get the request and, under an
 -- application's own address, the application's slug.
 local authorize     = require "oidc/authorize"
+local conf          = require "kit/conf"
 local check_session = require "oidc/check_session"
 local device        = require "oidc/device"
 local discovery     = require "oidc/discovery"
@@ -14,8 +15,10 @@ local github_discovery = require "github/discovery"
 local introspect    = require "oidc/introspect"
 local jwks          = require "oidc/jwks"
 local portal        = require "portal/routes"
+local reply         = require "kit/reply"
 local revoke        = require "oidc/revoke"
 local token         = require "oidc/token"
+local urls          = require "kit/urls"
 local userinfo      = require "oidc/userinfo"
 local webfinger     = require "oidc/webfinger"
 
@@ -35,13 +38,18 @@ local exact = {
 	["/application/o/check-session/"] = check_session,
 	["/.well-known/openid-configuration"] = discovery.global,
 	["/.well-known/oauth-authorization-server"] = discovery.global,
+	["/.well-known/webfinger"] = webfinger,
+}
+
+-- What a github_host answers itself, and public_url too; and what every name answers.
+local of_github = {
 	["/login/oauth/authorize"] = github_authorize,
 	["/login/oauth/access_token"] = github_access_token,
 	["/login/device/code"] = github_device,
 	["/.well-known/oauth-authorization-server/login/oauth"] = github_discovery,
 	["/login/oauth/.well-known/openid-configuration"] = github_discovery,
-	["/.well-known/webfinger"] = webfinger,
 }
+local everywhere = { ["/healthz"] = true, ["/readyz"] = true, ["/static/tidelock.css"] = true }
 
 -- Under /application/o/<slug>/.
 local of_application = {
@@ -53,12 +61,15 @@ local of_application = {
 }
 
 for path, endpoint in pairs(portal) do exact[path] = endpoint end
+for path, endpoint in pairs(of_github) do exact[path] = endpoint end
+
+-- S17: people's pages are at public_url, where their browsers have the cookies.
+local page_elsewhere = { kind = "page", GET = function(req) return reply.redirect(urls.same(conf.public_url(), req)) end }
 
 -- For parts that exist in some configurations only (/lab/).
 function routes.add(path, endpoint) exact[path] = endpoint end
 
--- The endpoint of a path and the slug (of GitHub's: what the path names), or nil.
-function routes.find(path)
+local function at_public_url(path)
 	local endpoint = exact[path]
 	if endpoint then return endpoint end
 	local slug, rest = path:match("^/application/o/([^/]+)/(.*)$")
@@ -67,6 +78,23 @@ function routes.find(path)
 	slug = path:match("^/%.well%-known/oauth%-authorization%-server/application/o/([^/]+)/?$")
 	if slug then return discovery, slug end
 	return github.find(path)
+end
+
+local function at_github_host(path)
+	if of_github[path] then return of_github[path] end
+	local endpoint, slug = github.find(path)
+	if endpoint and endpoint.kind ~= "page" then return endpoint, slug end
+	endpoint = endpoint or at_public_url(path)
+	return endpoint and endpoint.kind == "page" and page_elsewhere or nil
+end
+
+-- The endpoint of a path, under the name that it was asked for by, and the slug (of GitHub's: what the path names), or nil.
+function routes.find(path, host)
+	local name = conf.github_name(host)
+	if not name or everywhere[path] then return at_public_url(path) end
+	if not name.api then return at_github_host(path) end
+	if path == "/graphql" and of_github["/api/graphql"] then return of_github["/api/graphql"] end
+	return github.find(path, true)
 end
 
 -- The methods of an endpoint, as an Allow field has them (RFC 9110 10.2.1).

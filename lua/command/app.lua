@@ -2,6 +2,7 @@
 local args = require "command/args"
 local client_keys = require "auth/client_keys"
 local clients = require "auth/clients"
+local conf = require "kit/conf"
 local applications = require "config/applications"
 local github_discovery = require "github/discovery"
 local discovery = require "oidc/discovery"
@@ -118,6 +119,10 @@ local function completed(settings)
 			refuse('--audience %s is the client_id of the application "%s"', audience, other.slug)
 		end
 	end
+	local host = full.github and full.github.host
+	if host and not conf.github_name(host) and host ~= conf.host() then
+		refuse('--github names the host "%s", which is not declared', host)
+	end
 	full.label, full.slug, full._at, full.client_secret = nil, nil, nil, nil
 	local client_id = full.client_id
 	full.client_id = nil
@@ -127,7 +132,8 @@ end
 -- As its metadata has them: { { name, URL }, … }.
 local function addresses(name, data)
 	local list = discovery.addresses(setmetatable({ slug = name }, { __index = data }))
-	if data.github then table.move(github_discovery.addresses(), 1, 4, #list + 1, list) end
+	if not data.github then return list end
+	for _, address in ipairs(github_discovery.addresses(data.github)) do list[#list + 1] = address end
 	return list
 end
 

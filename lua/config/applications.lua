@@ -235,7 +235,7 @@ local function agree(a, report)
 	if a.client_type == "public" and a.pkce == "optional" and code then
 		report("pkce", "a public client needs PKCE wherever a code is issued")
 	end
-	for name, what in pairs { host = "GitHub hosts of their own" } do
+	for name, what in pairs { expiring = "expiring GitHub tokens" } do
 		if a.github and a.github[name] then
 			report("github", ("this version of Tidelock has no %s"):format(what))
 		end

@@ -87,6 +87,11 @@ local function for_master(data)
 	if s.tls then
 		out[#out + 1] = "certificate=" .. s.tls.certificate
 		out[#out + 1] = "key=" .. s.tls.key
+		out[#out + 1] = "name=" .. s.public_url:lower():match("^%a+://%[?([^/%]]-)%]?:?%d*$")
+		for _, host in ipairs(data.github_hosts) do
+			out[#out + 1] = "name=" .. host.label
+			out[#out + 1] = "name=api." .. host.label
+		end
 	end
 	for _, each in ipairs(s.listen) do
 		out[#out + 1] = ("listen=%s %s %d"):format(each.scheme, each.host, each.port)

@@ -95,6 +95,19 @@ local function check_global_issuer(list, report)
 	end
 end
 
+-- S17: each name is one thing.
+local function check_github_hosts(data, hosts, report)
+	local public = (data.settings.public_url or ""):lower():match("^%a+://([^:/]+)")
+	for _, host in ipairs(data.github_hosts) do
+		local api = "api." .. host.label
+		if hosts[api] then
+			report(hosts[api], nil, ("this is the api. name of the github_host \"%s\" already"):format(host.label))
+		elseif api == public then
+			report(host, nil, "its api. name is public_url's host")
+		end
+	end
+end
+
 return function(data, report)
 	local groups = by_label(data.groups)
 	local all = {
@@ -114,6 +127,7 @@ return function(data, report)
 		dangling(group, "parents", group.parents, groups, "the group", report)
 	end
 	check_cycles(data.groups, groups, report)
+	check_github_hosts(data, all.hosts, report)
 	for _, application in ipairs(data.applications) do
 		check_application(application, all, report)
 	end

@@ -154,6 +154,11 @@ function warnings.find(data, report)
 	scripts(data.policies, report)
 	scripts(data.scope_mappings, report)
 	local settings = data.settings
+	if settings.public_url:find(":%d+$") then
+		for _, host in ipairs(data.github_hosts) do
+			report(host, nil, "its port is public_url's, and gh and others know GitHub Enterprise at port 443 only")
+		end
+	end
 	for _, network in ipairs(settings.trusted_proxies) do
 		if network:find("/0$") then
 			report(nil, "trusted_proxies", ("%s trusts everyone to say who they are"):format(network))

@@ -1,11 +1,12 @@
 -- github/authorize.lua: GitHub's authorization endpoint. A GET is a client's request or, with nothing but a sealed `request`, one of
--- ours that continues after a page (S13, S15). Applications without a GitHub side are unknown (S16).
+-- ours that continues after a page (S13, S15) or comes from another name (S17). Applications without a GitHub side are unknown (S16).
 local clients        = require "auth/clients"
 local codes          = require "auth/codes"
 local conf           = require "kit/conf"
 local consent        = require "auth/consent"
 local err            = require "kit/err"
 local github_scopes  = require "auth/github_scopes"
+local links          = require "github/links"
 local oauth_answer   = require "github/oauth_answer"
 local policies       = require "auth/policies"
 local redirects      = require "github/redirects"
@@ -24,10 +25,11 @@ local LIMITS = {
 }
 local PROMPTS = { none = true, login = true, consent = true, select_account = true }
 
--- A context is { application, redirect_uri, state }: who is answered, once both have been checked.
+-- A context is { application, redirect_uri, state, host }: who is answered, once both have been checked; host is the github_host that
+-- was asked, nil for public_url.
 local function send(context, list)
 	list[#list + 1] = { "state", context.state }
-	if context.application.github.send_iss then list[#list + 1] = { "iss", conf.link("/login/oauth") } end
+	if context.application.github.send_iss then list[#list + 1] = { "iss", links.at(context.host).web .. "/login/oauth" } end
 	return reply.redirect(urls.with_query(context.redirect_uri, list))
 end
 
@@ -95,15 +97,16 @@ local function prompts(map)
 end
 
 -- What the request says, for transaction.new; scopes is none when it did not ask for any.
-local function read(map, duplicated)
+local function read(map, duplicated, host)
 	local application, redirect_uri, sent = addressed(map, duplicated)
-	local context = { application = application, redirect_uri = redirect_uri, state = not duplicated.state and map.state or nil }
+	local context = { application = application, redirect_uri = redirect_uri, state = not duplicated.state and map.state or nil,
+		host = host }
 	check_single(context, map, duplicated)
 	local scopes = map.scope and map.scope:find("[^,%s]") and github_scopes.asked(map.scope, application) or nil
 	return context, {
 		side = "github", client_id = application.client_id, prompt = prompts(map), login_hint = map.login ~= "" and map.login or nil,
 		params = { redirect_uri = redirect_uri, redirect_uri_sent = sent, state = context.state, scopes = scopes,
-			challenge = challenge_of(context, map) },
+			challenge = challenge_of(context, map), host = host },
 	}
 end
 
@@ -157,8 +160,7 @@ local function proceed(req, context, t)
 	return transaction.to_page(req, t, verdict, github_scopes.consent(scopes))
 end
 
-local function continue(req, text)
-	local t, why = transaction.open(text, session.browser(req))
+local function continue(req, t, why)
 	if not t or t.side ~= "github" then
 		err.raise("expired_request", nil, { status = 400, cause = "request " .. tostring(why or "of another side") })
 	end
@@ -166,13 +168,20 @@ local function continue(req, text)
 	if not application or not application.github then
 		refuse("Unknown application", "The application of this request is no longer known here.")
 	end
-	return proceed(req, { application = application, redirect_uri = t.params.redirect_uri, state = t.params.state }, t)
+	return proceed(req, { application = application, redirect_uri = t.params.redirect_uri, state = t.params.state,
+		host = t.params.host }, t)
 end
 
 function authorize.GET(req)
 	local fields, map, duplicated = url.form_parse(req.query or "")
 	if not fields then refuse("This request is not right", "The parameters of this request are not well-formed.") end
-	if not map.client_id and map.request and not duplicated.request then return continue(req, map.request) end
+	local elsewhere = conf.github_name(req.host)
+	if elsewhere then return transaction.forward(transaction.new(select(2, read(map, duplicated, elsewhere.host))), PATH) end
+	if not map.client_id and map.request and not duplicated.request then
+		return continue(req, transaction.open(map.request, session.browser(req)))
+	elseif not map.client_id and map.forwarded and not duplicated.forwarded then
+		return continue(req, transaction.arrived(map.forwarded))
+	end
 	local context, asked = read(map, duplicated)
 	return proceed(req, context, transaction.new(asked))
 end

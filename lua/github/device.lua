@@ -1,9 +1,9 @@
 -- github/device.lua: where a program without a browser asks GitHub's side for a code that a person types at /login/device
 -- (RFC 8628 3.1). Ids of such programs are known to everybody, and there is no secret: portal/device shows what asks, and from where.
-local conf          = require "kit/conf"
 local devices       = require "auth/devices"
 local err           = require "kit/err"
 local github_scopes = require "auth/github_scopes"
+local links         = require "github/links"
 local oauth_answer  = require "github/oauth_answer"
 local parameters    = require "github/parameters"
 
@@ -17,7 +17,7 @@ function device.POST(req)
 		application = application, scopes = github_scopes.asked(form.scope, application), anonymous = true, side = "github", req = req,
 	}
 	return oauth_answer.send(req, {
-		{ "device_code", device_code }, { "user_code", user_code }, { "verification_uri", conf.link("/login/device") },
+		{ "device_code", device_code }, { "user_code", user_code }, { "verification_uri", links.of(req).web .. "/login/device" },
 		{ "expires_in", devices.LIFETIME }, { "interval", devices.INTERVAL },
 	})
 end

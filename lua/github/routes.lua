@@ -2,11 +2,7 @@
 -- without it.
 local applications = require "github/applications"
 local avatar = require "github/avatar"
-local installation = require "github/installation"
-local organizations = require "github/organizations"
-local people = require "github/people"
-local person = require "github/person"
-local teams = require "github/teams"
+local rest = require "github/rest"
 
 local routes = {}
 
@@ -14,40 +10,35 @@ local PREFIX = "/api/v3"
 local unprefixed = { ["/user"] = true, ["/user/emails"] = true, ["/user/orgs"] = true, ["/user/teams"] = true }
 
 local exact = {
-	["/"] = installation.root, ["/meta"] = installation.meta, ["/rate_limit"] = installation.rate_limit,
-	["/user"] = person.user, ["/user/emails"] = person.emails, ["/user/orgs"] = person.organizations, ["/user/teams"] = person.teams,
-	["/user/memberships/orgs"] = person.memberships, ["/user/keys"] = person.keys, ["/user/gpg_keys"] = person.keys,
+	["/"] = rest.root, ["/user"] = rest.user, ["/user/emails"] = rest.emails, ["/user/orgs"] = rest.organizations,
+	["/user/teams"] = rest.teams, ["/user/memberships/orgs"] = rest.memberships, ["/meta"] = rest.meta,
+	["/rate_limit"] = rest.rate_limit, ["/user/keys"] = rest.keys, ["/user/gpg_keys"] = rest.keys,
 }
 
 -- A * is one segment.
 local patterns = {}
-local function add(path, endpoint) patterns["^" .. path:gsub("%*", "([^/]+)") .. "$"] = endpoint end
-
 for path, endpoint in pairs {
-	["/user/memberships/orgs/*"] = person.membership, ["/users/*"] = people.user, ["/user/*"] = people.account,
-	["/organizations/*"] = organizations.numbered, ["/orgs/*"] = organizations.organization, ["/orgs/*/teams"] = organizations.teams,
-	["/orgs/*/members/*"] = organizations.member, ["/orgs/*/memberships/*"] = organizations.membership,
+	["/users/*"] = rest.somebody, ["/user/memberships/orgs/*"] = rest.membership, ["/orgs/*"] = rest.organization,
+	["/user/*"] = rest.numbered_account, ["/organizations/*"] = rest.numbered_organization, ["/orgs/*/teams"] = rest.organization_teams,
+	["/orgs/*/members/*"] = rest.member, ["/orgs/*/memberships/*"] = rest.membership, ["/orgs/*/teams/*"] = rest.team,
+	["/orgs/*/teams/*/members/*"] = rest.team_member, ["/orgs/*/teams/*/memberships/*"] = rest.team_membership,
+	["/teams/*"] = rest.numbered_team, ["/teams/*/members/*"] = rest.numbered_team_member,
+	["/teams/*/memberships/*"] = rest.numbered_team_membership,
+	["/organizations/*/team/*"] = rest.numbered_team, ["/organizations/*/team/*/members/*"] = rest.numbered_team_member,
+	["/organizations/*/team/*/memberships/*"] = rest.numbered_team_membership,
 } do
-	add(path, endpoint)
-end
-
--- A team is called by its names, by its number, and by its number below its organisation's.
-for path, endpoints in pairs {
-	["/orgs/*/teams/*"] = teams.named, ["/teams/*"] = teams.numbered, ["/organizations/*/team/*"] = teams.inside,
-} do
-	add(path, endpoints.team)
-	add(path .. "/members/*", endpoints.member)
-	add(path .. "/memberships/*", endpoints.membership)
+	patterns["^" .. path:gsub("%*", "([^/]+)") .. "$"] = endpoint
 end
 
 -- The endpoint, and what it is to know of the path: { path, … }, an application's client_id or a picture's number; nil where GitHub's
--- interface is not.
-function routes.find(path)
+-- interface is not. api: it was asked for by an `api.` name, which is nothing but the interface and has no prefix.
+function routes.find(path, api)
 	local of_application, client_id = applications.find(path)
 	if of_application then return of_application, client_id end
 	local number = path:match("^/avatars/u/(%d+)$")
 	if number then return avatar, number end
-	local rest_path = path:sub(1, #PREFIX) == PREFIX and path:sub(#PREFIX + 1) or unprefixed[path] and path
+	local prefixed = path:sub(1, #PREFIX) == PREFIX and path:sub(#PREFIX + 1)
+	local rest_path = api and path or prefixed or unprefixed[path] and path
 	if not rest_path or not (rest_path == "" or rest_path:find("^/")) then return nil end
 	local endpoint = exact[rest_path == "" and "/" or rest_path]
 	if endpoint then return endpoint, { path = path } end
@@ -55,7 +46,7 @@ function routes.find(path)
 		local first, second, third = rest_path:lower():match(pattern)
 		if first then return each, { path = path, first, second, third } end
 	end
-	return installation.nothing, { path = path }
+	return rest.nothing, { path = path }
 end
 
 return routes

@@ -29,6 +29,12 @@ function urls.with_fragment(target, list)
 	return target:match("^[^#]*") .. "#" .. encoded(list)
 end
 
+-- The address of a request at an origin of ours: path and query go on so that a typed address arrives.
+function urls.same(origin, req)
+	local path = url.encode(req.path):gsub("%%2F", "/")
+	return origin .. path .. ((req.query or "") ~= "" and "?" .. req.query or "")
+end
+
 -- A loopback redirect without its port, or nil. Only literal addresses, only http (RFC 8252 7.3); `localhost` where a
 -- preset says so.
 local function without_port(uri, localhost)

@@ -1,5 +1,6 @@
 -- S17 and the proxy rules: which connections may be served, and by whose word.
 local address = require "kit/address"
+local conf    = require "kit/conf"
 local err     = require "kit/err"
 local gate    = require "boot/gate"
 
@@ -12,8 +13,9 @@ local function request(fields)
 	return req
 end
 
-local function opened(settings)
+local function opened(settings, github_hosts)
 	settings.public_url = settings.public_url or "https://sso.example.org"
+	conf.use { settings = settings, github_hosts = github_hosts }
 	gate.open(settings)
 end
 
@@ -53,6 +55,16 @@ return {
 		assert(response.status == 301 and response.headers.location == "https://sso.example.org/a%20b?x=1", response.headers.location)
 		assert(gate.check(request { secure = false, method = "POST" }).status == 403)
 		assert(gate.check(request { secure = false, peer = "127.0.0.1" }) == nil)
+	end,
+	["S17 a github_host and its api name are ours, and keep their names where http becomes https"] = function()
+		opened({}, { { label = "ghe.example.org" } })
+		for _, host in ipairs { "ghe.example.org", "api.ghe.example.org" } do
+			assert(gate.check(request { host = host, sni = host }) == nil)
+			local response = gate.check(request { host = host, secure = false, path = "/user" })
+			assert(response.headers.location == "https://" .. host .. "/user", response.headers.location)
+		end
+		assert(gate.check(request { host = "www.ghe.example.org" }).status == 421)
+		assert(gate.check(request { sni = "api.api.ghe.example.org" }).status == 421)
 	end,
 	["forwarded headers count only from trusted proxies"] = function()
 		opened(proxied)
