@@ -2,6 +2,7 @@
 -- outlives the session (S5) and is dead with its grant.
 local clients = require "auth/clients"
 local events = require "auth/events"
+local github_refresh = require "auth/github_refresh"
 local github_secret = require "kit/github_secret"
 local grants = require "store/grants"
 local person_tokens = require "auth/person_tokens"
@@ -19,13 +20,29 @@ local USED_EVERY = 3600
 -- How long policies' answer is remembered.
 local POLICIES_EVERY = 300
 
--- given: application, user, scopes (list), login, grant_id (or none), req. The text, and the statements that make it good.
+-- The bound on tokens is one of a set of scopes.
+local function sorted(list)
+	local out = { table.unpack(list) }
+	table.sort(out)
+	return out
+end
+
+-- What the application gets, and the statements that make it good. With github.expiring it is a pair (auth/github_refresh).
+local function made(application, grant_id, scopes)
+	if not application.github.expiring then
+		return { access_token = github_secret.new("gho_") }
+	end
+	return github_refresh.begin(grant_id, scopes)
+end
+
+-- given: application, user, scopes (list), login, grant_id (or none), req. { access_token, expires_in, refresh_token,
+-- refresh_token_expires_in: these three if it expires }, and the statements that make it good.
 function github_tokens.issue(given)
-	local text, id = github_secret.new("gho_"), given.grant_id or crypto.id()
-	local user, application, scopes = given.user, given.application, scope.join(given.scopes)
+	local id, user, application, scopes = given.grant_id or crypto.id(), given.user, given.application, scope.join(given.scopes)
+	local issued, expires_at, line_statement = made(application, id, scopes)
 	local token = {
-		id = crypto.id(), keyed = secrets.keyed(text), kind = "gho", user_id = user.id, application_id = application.id, grant_id = id,
-		scopes = scopes,
+		id = crypto.id(), keyed = secrets.keyed(issued.access_token), kind = issued.access_token:sub(1, 3), user_id = user.id,
+		application_id = application.id, grant_id = id, scopes = scope.join(sorted(given.scopes)), expires_at = expires_at,
 	}
 	local statements = {
 		grants.insert_statement { id = id, user_id = user.id, application_id = application.id, side = "github", scopes = scopes,
@@ -33,9 +50,10 @@ function github_tokens.issue(given)
 		table.unpack(store.insert_statements(token)),
 	}
 	statements[#statements + 1] = store.bound_statement(token)
+	statements[#statements + 1] = line_statement
 	statements[#statements + 1] = events.statement { kind = "token_issued", user = user, application = application, req = given.req,
 		reason = scopes == "" and "github, no scope" or "github, " .. scopes }
-	return text, statements
+	return issued, statements
 end
 
 -- ---- policies, which are asked again while a token is in use ----
@@ -69,7 +87,8 @@ end
 -- The row of a token whose grant and all behind it live, scopes as a list, with user, application and login; or nil and why.
 local function alive(text)
 	-- S1: another class of secret is refused before any look-up.
-	if github_secret.prefix(text) ~= "gho_" then
+	local prefix = github_secret.prefix(text)
+	if prefix ~= "gho_" and prefix ~= "ghu_" then
 		return nil, "kind"
 	end
 	local token = store.by_key(secrets.keyed(text))
@@ -124,7 +143,7 @@ end
 
 -- Another secret for the same authorization; nil when it has just been replaced or has ended.
 function github_tokens.replace(token, req)
-	local text = github_secret.new("gho_")
+	local text = github_secret.new(token.kind .. "_")
 	local ok = rows.batch { store.replace_statement(token, secrets.keyed(text)),
 		events.statement { kind = "token_refreshed", user = token.user, application = token.application, req = req,
 			reason = "github, by the application" } }

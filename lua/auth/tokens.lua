@@ -6,13 +6,13 @@ local events = require "auth/events"
 local grants = require "store/grants"
 local keys = require "auth/keys"
 local logouts = require "store/logouts"
+local refresh_lines = require "auth/refresh_lines"
 local rows = require "store/rows"
 local scope = require "kit/scope"
 local secrets = require "kit/secrets"
 
 local tokens = {}
 
-local GRACE = 30
 local DAY = 86400
 
 -- ---- refresh tokens (S7): line id, generation and HMAC ----
@@ -129,67 +129,23 @@ end
 
 -- ---- refreshing ----
 
-local function end_line(line, application, req, reason)
-	local statements = grants.end_statements(line.grant.id, reason)
-	statements[#statements + 1] = events.statement {
-		kind = "refresh_reused", user = line.user, application = application, req = req,
-		reason = "an old refresh token came again; the grant has been ended",
-	}
-	rows.urgent(statements)
-end
-
--- Which place in the line has the generation that was shown? "current", "previous" (in time), or nil.
-local function place(line, generation)
-	if generation == line.generation then
-		return "current"
-	elseif generation == line.generation - 1 and time.now() - line.rotated_at <= GRACE then
-		return "previous"
-	end
-end
-
--- The line of a refresh token: { id, state, generation, scopes, user, grant, successor }, or nil and why. A token older
--- than the previous one, or too late, ends line and grant.
+-- The line of a refresh token (auth/refresh_lines) with its successor, or nil and why.
 function tokens.refresh(text, application, req)
 	local id, generation = refresh_parts(text)
 	if not id then
 		return nil, "damaged"
 	end
-	local line = grants.line(id)
-	if not line or line.grant.application_id ~= application.id then
-		return nil, "unknown"
+	local line, why = refresh_lines.find(id, generation, application, req)
+	if not line then
+		return nil, why
 	end
-	if not line.alive then
-		return nil, "ended"
-	end
-	line.state = place(line, generation)
-	if not line.state then
-		end_line(line, application, req, "refresh_reused")
-		return nil, "reused"
-	end
-	line.shown, line.application = generation, application
-	line.scopes = scope.split(line.scopes)
-	line.grant.scopes = scope.split(line.grant.scopes)
 	line.successor = refresh_text(id, generation + 1)
 	return line
 end
 
--- Rotates with `statements`. Two at once get the same successor: the second finds the line one further and in time.
+-- Rotates with `statements`: true, or nil and why.
 function tokens.rotate(line, statements, req)
-	if line.state == "previous" then
-		return rows.batch(statements) and true or nil, "dead"
-	end
-	local lifetime = line.application.refresh_token_lifetime or 30 * DAY
-	if rows.batch { grants.rotate_statement(line, lifetime), table.unpack(statements) } then
-		return true
-	end
-	local now = grants.line(line.id)
-	if now and now.alive then
-		if place(now, line.shown) == "previous" then
-			return true
-		end
-		end_line(now, line.application, req, "refresh_reused")
-	end
-	return nil, "dead"
+	return refresh_lines.rotate(line, line.application.refresh_token_lifetime or 30 * DAY, statements, req)
 end
 
 -- S4: the one answer to "is this access token good?". { user, application, grant, login, scopes, claims, client_id, jti }
@@ -240,7 +196,7 @@ end
 function tokens.line(text)
 	local id, generation = refresh_parts(text)
 	local line = id and grants.line(id)
-	if not line or not line.alive or not place(line, generation) then
+	if not line or not line.alive or not refresh_lines.place(line, generation) then
 		return nil
 	end
 	local application = clients.by_id(line.grant.application_id)

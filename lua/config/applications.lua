@@ -235,11 +235,6 @@ local function agree(a, report)
 	if a.client_type == "public" and a.pkce == "optional" and code then
 		report("pkce", "a public client needs PKCE wherever a code is issued")
 	end
-	for name, what in pairs { expiring = "expiring GitHub tokens" } do
-		if a.github and a.github[name] then
-			report("github", ("this version of Tidelock has no %s"):format(what))
-		end
-	end
 	if contains(a.scopes, "offline_access") and not contains(a.grant_types, "refresh_token") then
 		report("scopes", "offline_access needs the grant type refresh_token")
 	end

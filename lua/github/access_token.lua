@@ -3,6 +3,7 @@
 local codes         = require "auth/codes"
 local devices       = require "auth/devices"
 local err           = require "kit/err"
+local github_refresh = require "auth/github_refresh"
 local github_tokens = require "auth/github_tokens"
 local oauth_answer  = require "github/oauth_answer"
 local parameters    = require "github/parameters"
@@ -10,9 +11,11 @@ local redirects     = require "github/redirects"
 
 local access_token = { kind = "github_oauth" }
 
--- The order is GitHub's; scopes are separated by commas alone.
-local function answer(req, text, scopes)
-	return oauth_answer.send(req, { { "access_token", text }, { "scope", table.concat(scopes, ",") }, { "token_type", "bearer" } })
+-- The order is GitHub's; scopes are separated by commas alone. issued: see github_tokens.issue.
+local function answer(req, issued, scopes)
+	return oauth_answer.send(req, { { "access_token", issued.access_token }, { "scope", table.concat(scopes, ",") },
+		{ "token_type", "bearer" }, { "expires_in", issued.expires_in }, { "refresh_token", issued.refresh_token },
+		{ "refresh_token_expires_in", issued.refresh_token_expires_in } })
 end
 
 -- RFC 7636 4.6. Neither may come without the other (security-cases 5).
@@ -47,11 +50,11 @@ local function by_code(req, form, application, secrets)
 	local wrong = mismatch(row, form, application)
 	if wrong then fail(req, row, wrong) end
 	task.detach()
-	local text, statements = github_tokens.issue { application = application, user = row.user, scopes = row.scopes, login = row.login,
+	local issued, statements = github_tokens.issue { application = application, user = row.user, scopes = row.scopes, login = row.login,
 		grant_id = row.grant_id, req = req }
 	-- Of a used code this ends what it opened.
 	err.need(codes.redeem(row, statements, req), "bad_verification_code")
-	return answer(req, text, row.scopes)
+	return answer(req, issued, row.scopes)
 end
 
 -- The client needs no secret: who holds the device_code is the device (RFC 8628 3.4).
@@ -62,13 +65,22 @@ local function by_device(req, form, application)
 		err.raise(state == "invalid_grant" and "incorrect_device_code" or state, nil, { status = 200, interval = interval })
 	end
 	task.detach()
-	local text, statements = github_tokens.issue { application = application, user = row.user, scopes = row.scopes, login = row.login,
+	local issued, statements = github_tokens.issue { application = application, user = row.user, scopes = row.scopes, login = row.login,
 		grant_id = row.grant_id, req = req }
 	err.need(devices.redeem(row, statements), "incorrect_device_code")
-	return answer(req, text, row.scopes)
+	return answer(req, issued, row.scopes)
 end
 
-local grants = { authorization_code = by_code, [devices.GRANT] = by_device }
+-- Only of applications whose tokens expire (github.expiring). Nothing is looked at before the client has proven itself: what comes
+-- again ends the grant (S7).
+local function by_refresh(req, form, application, secrets)
+	if not parameters.proven(req, application, secrets) then err.raise("incorrect_client_credentials") end
+	local issued, scopes = github_refresh.refresh(form.refresh_token or "", application, req)
+	err.need(issued, "bad_refresh_token")
+	return answer(req, issued, scopes)
+end
+
+local grants = { authorization_code = by_code, refresh_token = by_refresh, [devices.GRANT] = by_device }
 
 function access_token.POST(req)
 	local application, form, secrets = parameters.read(req)

@@ -44,6 +44,8 @@ local function fields(req)
 	if found.live then
 		headers["x-oauth-scopes"] = sorted(found.live.scopes)
 		headers["x-accepted-oauth-scopes"] = sorted(found.accepted or {})
+		local ends = found.live.expires_at
+		headers["github-authentication-token-expiration"] = ends and time.iso(ends):gsub("T", " "):gsub("Z$", " UTC") or nil
 		headers["x-oauth-client-id"] = found.live.application and found.live.application.client_id
 	end
 	limit_fields(headers, "core")
@@ -103,14 +105,25 @@ local function link_of(req, at, query, page, last)
 	return table.concat(out, ", ")
 end
 
--- One page of items, each made by make(links, item). Past the end there is nothing.
+-- A list of which everything is at hand, as answer.page asks for it.
+local function slices(list)
+	return function(options)
+		local last = math.min(#list, options.offset + options.limit)
+		return table.move(list, options.offset + 1, last, 1, {}), #list
+	end
+end
+
+-- One page, each item made by make(links, item). items: all of them, or function { offset, limit } → those and how many there are in
+-- all. Past the end there is nothing.
 function answer.page(req, at, items, make)
 	local ok, query = url.form_parse(req.query or "")
 	if not ok then query = {} end
 	local per_page, page = whole_number(query.per_page, 30, 100), whole_number(query.page, 1, 1000000000)
+	local ask = type(items) == "function" and items or slices(items)
+	local list, total = ask { offset = (page - 1) * per_page, limit = per_page }
 	local out = json.array {}
-	for index = (page - 1) * per_page + 1, math.min(page * per_page, #items) do out[#out + 1] = make(req.github.links, items[index]) end
-	return answer.json(req, out, { link = link_of(req, at, query, page, (#items + per_page - 1) // per_page) })
+	for index, item in ipairs(list) do out[index] = make(req.github.links, item) end
+	return answer.json(req, out, { link = link_of(req, at, query, page, (total + per_page - 1) // per_page) })
 end
 
 -- ---- errors ----

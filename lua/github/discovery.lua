@@ -27,7 +27,7 @@ function discovery.GET(req)
 		device_authorization_endpoint = web .. "/login/device/code",
 		response_types_supported = { "code" },
 		response_modes_supported = { "query" },
-		grant_types_supported = { "authorization_code", devices.GRANT },
+		grant_types_supported = { "authorization_code", "refresh_token", devices.GRANT },
 		code_challenge_methods_supported = { "S256" },
 		scopes_supported = github_scopes.ALL,
 		token_endpoint_auth_methods_supported = { "client_secret_post", "client_secret_basic", "none" },

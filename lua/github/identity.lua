@@ -13,6 +13,9 @@ local AGE = 60
 local REMEMBERED = 500
 local known, known_count = {}, 0
 
+-- Where there is no row yet.
+local NOBODY = { names = {} }
+
 local function team_key(organization, team) return organization.number .. " " .. team.key end
 
 -- What numbers.allot is to know of a profile: of the person and the organisations, and, once those have numbers, of the teams.
@@ -39,8 +42,8 @@ end
 local function organizations_of(profile, rows)
 	local out = {}
 	for index, each in ipairs(profile.organisations) do
-		local row = (rows.organization or {})[each.key] or {}
-		out[index] = { number = row.number, login = row.shown or each.login, name = each.name, description = each.description,
+		local row = (rows.organization or {})[each.key] or NOBODY
+		out[index] = { number = row.number, login = row.names[each.login] or each.login, name = each.name, description = each.description,
 			role = each.role, created_at = row.created_at }
 	end
 	return out
@@ -50,10 +53,10 @@ local function teams_of(profile, organizations, rows)
 	local out, made = {}, {}
 	for index, organization in ipairs(organizations) do
 		for _, team in ipairs(profile.organisations[index].teams) do
-			local row = organization.number and (rows.team or {})[team_key(organization, team)] or {}
+			local row = organization.number and (rows.team or {})[team_key(organization, team)] or NOBODY
 			-- Administrators of an organisation maintain its teams.
 			local role = organization.role == "admin" and "maintainer" or team.role
-			made[team] = { number = row.number, slug = row.shown or team.slug, name = team.name, description = team.description,
+			made[team] = { number = row.number, slug = row.names[team.slug] or team.slug, name = team.name, description = team.description,
 				organization = organization, parent = made[team.parent], role = role, created_at = row.created_at }
 			out[#out + 1] = made[team]
 		end
@@ -62,9 +65,9 @@ local function teams_of(profile, organizations, rows)
 end
 
 local function made_of(user, profile, rows, teams)
-	local row = (rows.user or {})[user.id] or {}
+	local row = (rows.user or {})[user.id] or NOBODY
 	return {
-		number = row.number, login = row.shown or profile.login, name = profile.name, company = profile.company,
+		number = row.number, login = row.names[profile.login] or profile.login, name = profile.name, company = profile.company,
 		location = profile.location, bio = profile.bio, created_at = user.created_at, emails = profile.emails, teams = teams,
 	}
 end

@@ -1,5 +1,5 @@
 -- github/numbers.lua: the number and the name of each person, organisation and team: allotted once, kept for ever (S11). What a mapping
--- asks for is a wish: a name is made fit and unique, and stays while the wish is the same.
+-- asks for is a wish: a name is made fit and unique, and is there whenever the same is wished.
 local err      = require "kit/err"
 local events   = require "auth/events"
 local reserved = require "kit/reserved"
@@ -69,7 +69,7 @@ local function statements_of(space, wishes, known)
 		elseif not row then
 			extend(out, store.number_statements(space, wish.kind, wish.key))
 		end
-		if not row or row.wanted ~= wish.wanted then
+		if not row or not row.names[wish.wanted] then
 			local login, shown = unique(wish, taken)
 			extend(out, store.name_statements { login = login, shown = shown, wanted = wish.wanted, kind = wish.kind, key = wish.key })
 		end
@@ -84,10 +84,14 @@ local function look(wishes)
 		table.insert(keys[wish.kind], wish.key)
 	end
 	for kind, list in pairs(keys) do known[kind] = store.known(kind, list) end
+	for _, wish in ipairs(wishes) do
+		local row = known[wish.kind][wish.key]
+		if row then row.shown = row.names[wish.wanted] end
+	end
 	return known
 end
 
--- What is there already, by kind and key; nothing is allotted.
+-- What is there already, by kind and key; nothing is allotted. Beside what store/github says, `shown` is the name of the (last) wish.
 numbers.look = look
 
 -- wishes = { { kind, key, wanted, id = pinned number or nil, base = the name itself or nil (made of wanted), below = "" } }, all of one

@@ -57,6 +57,7 @@ end
 local DESCRIPTIONS = {
 	incorrect_client_credentials = "The client_id and/or client_secret passed are incorrect.",
 	bad_verification_code = "The code passed is incorrect or expired.",
+	bad_refresh_token = "The refresh token passed is incorrect or expired.",
 	redirect_uri_mismatch = "The redirect_uri MUST match the registered callback URL for this application.",
 	unsupported_grant_type = "The grant_type is not supported.",
 	authorization_pending = "The authorization request is still pending.",

@@ -72,10 +72,11 @@ function objects.organization(links, organization)
 	return out
 end
 
-function objects.membership(links, organization, identity)
+-- role: the person's; nil for the one that comes with an organisation of his own.
+function objects.membership(links, organization, identity, role)
 	local url = links.api .. "/orgs/" .. organization.login
 	return {
-		url = url .. "/memberships/" .. identity.login, state = "active", role = organization.role, direct_membership = true,
+		url = url .. "/memberships/" .. identity.login, state = "active", role = role or organization.role, direct_membership = true,
 		organization_url = url, organization = objects.simple_organization(links, organization), user = objects.simple_user(links, identity),
 		permissions = { can_create_repository = false },
 	}
@@ -106,8 +107,8 @@ function objects.team(links, team)
 	return out
 end
 
-function objects.team_membership(links, team, identity)
-	return { url = team_url(links, team) .. "/memberships/" .. identity.login, role = team.role, state = "active" }
+function objects.team_membership(links, team, identity, role)
+	return { url = team_url(links, team) .. "/memberships/" .. identity.login, role = role, state = "active" }
 end
 
 return objects

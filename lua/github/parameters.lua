@@ -8,7 +8,8 @@ local guesses = require "auth/guesses"
 local parameters = {}
 
 local LONGEST = 2000
-local NAMES = { "client_id", "client_secret", "code", "redirect_uri", "code_verifier", "grant_type", "device_code", "scope", "state" }
+local NAMES = { "client_id", "client_secret", "code", "redirect_uri", "code_verifier", "grant_type", "device_code", "scope", "state",
+	"refresh_token" }
 
 local function malformed(text)
 	err.raise("invalid_request", text, { status = 400 })

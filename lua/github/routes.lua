@@ -2,7 +2,11 @@
 -- without it.
 local applications = require "github/applications"
 local avatar = require "github/avatar"
-local rest = require "github/rest"
+local installation = require "github/installation"
+local organizations = require "github/organizations"
+local people = require "github/people"
+local person = require "github/person"
+local teams = require "github/teams"
 
 local routes = {}
 
@@ -10,24 +14,30 @@ local PREFIX = "/api/v3"
 local unprefixed = { ["/user"] = true, ["/user/emails"] = true, ["/user/orgs"] = true, ["/user/teams"] = true }
 
 local exact = {
-	["/"] = rest.root, ["/user"] = rest.user, ["/user/emails"] = rest.emails, ["/user/orgs"] = rest.organizations,
-	["/user/teams"] = rest.teams, ["/user/memberships/orgs"] = rest.memberships, ["/meta"] = rest.meta,
-	["/rate_limit"] = rest.rate_limit, ["/user/keys"] = rest.keys, ["/user/gpg_keys"] = rest.keys,
+	["/"] = installation.root, ["/meta"] = installation.meta, ["/rate_limit"] = installation.rate_limit,
+	["/user"] = person.user, ["/user/emails"] = person.emails, ["/user/orgs"] = person.organizations, ["/user/teams"] = person.teams,
+	["/user/memberships/orgs"] = person.memberships, ["/user/keys"] = person.keys, ["/user/gpg_keys"] = person.keys,
 }
 
 -- A * is one segment.
 local patterns = {}
+local function add(path, endpoint) patterns["^" .. path:gsub("%*", "([^/]+)") .. "$"] = endpoint end
+
 for path, endpoint in pairs {
-	["/users/*"] = rest.somebody, ["/user/memberships/orgs/*"] = rest.membership, ["/orgs/*"] = rest.organization,
-	["/user/*"] = rest.numbered_account, ["/organizations/*"] = rest.numbered_organization, ["/orgs/*/teams"] = rest.organization_teams,
-	["/orgs/*/members/*"] = rest.member, ["/orgs/*/memberships/*"] = rest.membership, ["/orgs/*/teams/*"] = rest.team,
-	["/orgs/*/teams/*/members/*"] = rest.team_member, ["/orgs/*/teams/*/memberships/*"] = rest.team_membership,
-	["/teams/*"] = rest.numbered_team, ["/teams/*/members/*"] = rest.numbered_team_member,
-	["/teams/*/memberships/*"] = rest.numbered_team_membership,
-	["/organizations/*/team/*"] = rest.numbered_team, ["/organizations/*/team/*/members/*"] = rest.numbered_team_member,
-	["/organizations/*/team/*/memberships/*"] = rest.numbered_team_membership,
+	["/user/memberships/orgs/*"] = person.membership, ["/users/*"] = people.user, ["/user/*"] = people.account,
+	["/organizations/*"] = organizations.numbered, ["/orgs/*"] = organizations.organization, ["/orgs/*/teams"] = organizations.teams,
+	["/orgs/*/members/*"] = organizations.member, ["/orgs/*/memberships/*"] = organizations.membership,
 } do
-	patterns["^" .. path:gsub("%*", "([^/]+)") .. "$"] = endpoint
+	add(path, endpoint)
+end
+
+-- A team is called by its names, by its number, and by its number below its organisation's.
+for path, endpoints in pairs {
+	["/orgs/*/teams/*"] = teams.named, ["/teams/*"] = teams.numbered, ["/organizations/*/team/*"] = teams.inside,
+} do
+	add(path, endpoints.team)
+	add(path .. "/members/*", endpoints.member)
+	add(path .. "/memberships/*", endpoints.membership)
 end
 
 -- The endpoint, and what it is to know of the path: { path, … }, an application's client_id or a picture's number; nil where GitHub's
@@ -46,7 +56,7 @@ function routes.find(path, api)
 		local first, second, third = rest_path:lower():match(pattern)
 		if first then return each, { path = path, first, second, third } end
 	end
-	return rest.nothing, { path = path }
+	return installation.nothing, { path = path }
 end
 
 return routes

@@ -9,11 +9,11 @@ local function digit(number)
 	return ALPHABET:sub(number + 1, number + 1)
 end
 
--- 62 is no power of two: bytes that would make some letters likelier are thrown away.
-local function letters(count)
+-- 62 is no power of two: bytes that would make some letters likelier are thrown away. bytes(): more of them.
+local function letters(count, bytes)
 	local out = {}
 	while #out < count do
-		for byte in crypto.random(count):gmatch(".") do
+		for byte in bytes():gmatch(".") do
 			local number = byte:byte() & 63
 			if number < 62 and #out < count then
 				out[#out + 1] = digit(number)
@@ -35,17 +35,36 @@ local function crc32(text)
 	return crc ~ 0xffffffff
 end
 
-local function check_of(text)
-	local number, out = crc32(text), ""
-	for _ = 1, CHECK do
+local function base62(number, places)
+	local out = ""
+	for _ = 1, places do
 		out, number = digit(number % 62) .. out, number // 62
 	end
 	return out
 end
 
+local function check_of(text)
+	return base62(crc32(text), CHECK)
+end
+
 -- prefix: "gho_" and the like.
 function github_secret.new(prefix)
-	local text = letters(RANDOM)
+	local text = letters(RANDOM, function() return crypto.random(RANDOM) end)
+	return prefix .. text .. check_of(text)
+end
+
+-- As many letters as are wanted of a MAC: the same for the same.
+function github_secret.letters(mac, count)
+	local turn = 0
+	return letters(count, function()
+		turn = turn + 1
+		return crypto.sha256(mac .. turn)
+	end)
+end
+
+-- The same form, but made of a MAC: whoever is to have it again gets it again.
+function github_secret.derived(prefix, mac)
+	local text = github_secret.letters(mac, RANDOM)
 	return prefix .. text .. check_of(text)
 end
 
@@ -56,6 +75,33 @@ function github_secret.prefix(text)
 	end
 	local prefix, random, check = text:match("^(gh%l_)(%w+)(......)$")
 	return prefix and check_of(random) == check and prefix or nil
+end
+
+-- ---- refresh tokens: a line's id, the generation in four digits, a MAC's letters, and the check ----
+
+local ID, GENERATION, PROOF = 26, 4, 40
+github_secret.LAST_GENERATION = 62 * 62 * 62 * 62 - 1
+
+-- mac: what proves id and generation.
+function github_secret.refresh(id, generation, mac)
+	local text = id .. base62(generation, GENERATION) .. github_secret.letters(mac, PROOF)
+	return "ghr_" .. text .. check_of(text)
+end
+
+-- id, generation of a text that can be such a token, or nil. Nothing is proven.
+function github_secret.refresh_parts(text)
+	if type(text) ~= "string" or #text ~= 4 + ID + GENERATION + PROOF + CHECK then
+		return nil
+	end
+	local body, check = text:match("^ghr_(%w+)(......)$")
+	if not body or check_of(body) ~= check then
+		return nil
+	end
+	local generation = 0
+	for letter in body:sub(ID + 1, ID + GENERATION):gmatch(".") do
+		generation = generation * 62 + ALPHABET:find(letter, 1, true) - 1
+	end
+	return body:sub(1, ID), generation
 end
 
 return github_secret

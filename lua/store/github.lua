@@ -1,12 +1,18 @@
 -- store/github.lua: numbers and names of people, organisations and teams, as GitHub's clients know them. A row is { kind, key, number,
--- shown (the name as it is spelt), wanted (what it was made of), created_at }.
+-- created_at, names = { what was wished = the name that was made of it } }: mappings may wish different names for the same person.
 local rows = require "store/rows"
 
 local github = {}
 
 local COLUMNS = "n.kind, n.key, n.number, n.created_at, l.shown, l.wanted"
-local JOINED = " from github_numbers n join github_logins l on l.kind = n.kind and l.key = n.key and l.current = 1 "
+local JOINED = " from github_numbers n join github_logins l on l.kind = n.kind and l.key = n.key "
 local AT_ONCE = 100
+
+local function add(out, row)
+	local made = out[row.key] or { kind = row.kind, key = row.key, number = row.number, created_at = row.created_at, names = {} }
+	made.names[row.wanted] = row.shown
+	out[row.key] = made
+end
 
 -- Those of `keys` (a list) that have a row: { key = row }.
 function github.known(kind, keys)
@@ -18,7 +24,7 @@ function github.known(kind, keys)
 			places[#places + 1] = "$" .. #values + 1
 		end
 		local sql = "select " .. COLUMNS .. JOINED .. "where n.kind = $1 and n.key in (" .. table.concat(places, ", ") .. ")"
-		for _, row in ipairs(rows.all(sql, kind, table.unpack(values))) do out[row.key] = row end
+		for _, row in ipairs(rows.all(sql, kind, table.unpack(values))) do add(out, row) end
 	end
 	return out
 end
@@ -53,7 +59,7 @@ function github.pinned_statement(space, number, kind, key)
 		space, number, kind, key, time.now(), rows = 1 }
 end
 
--- The name from now on; the one of before stays as a tombstone that only its owner can have again.
+-- The name of a wish; those of other wishes stay, and only their owner can have them again.
 function github.name_statements(name)
 	return {
 		{ "update github_logins set current = 0 where kind = $1 and key = $2 and current = 1", name.kind, name.key },

@@ -46,4 +46,10 @@ function github_tokens.replace_statement(token, keyed)
 	return { "update github_tokens set keyed = $3 where id = $1 and keyed = $2 returning id", token.id, token.keyed, keyed, rows = 1 }
 end
 
+-- The next of a line: as new, and the one of before is dead.
+function github_tokens.refresh_statement(grant_id, keyed, expires_at)
+	return { "update github_tokens set keyed = $2, expires_at = $3, used_at = $4 where grant_id = $1", grant_id, keyed, expires_at,
+		time.now(), rows = 1 }
+end
+
 return github_tokens

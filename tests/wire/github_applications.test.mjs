@@ -38,7 +38,7 @@ test('a_check_tells_whose_token_it_is', async () => {
 	assert.equal(json.token, access_token);
 	assert.equal(json.token_last_eight, access_token.slice(-8));
 	assert.equal(json.hashed_token, createHash('sha256').update(access_token).digest('hex'));
-	assert.deepEqual(json.scopes, ['user:email', 'read:org']);
+	assert.deepEqual(json.scopes, ['read:org', 'user:email']);
 	assert.deepEqual(json.app, { client_id: id, name: 'Forge', url: 'https://forge.example.org' });
 	assert.equal(json.user.login, 'alice');
 	assert.match(json.created_at, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
