@@ -19,6 +19,7 @@ local policies     = require "mapping/policies"
 local reply        = require "kit/reply"
 local routes       = require "boot/routes"
 local script       = require "mapping/script"
+local source_mappings = require "mapping/sources"
 local commands     = require "command/main"
 
 local boot = {}
@@ -54,6 +55,7 @@ function boot.start(config, mode)
 	local ok, why = mapping.declare(config.scope_mappings, serving)
 	if ok then ok, why = policies.declare(config.policies, serving) end
 	if ok then ok, why = github.declare(config.github_mappings, serving) end
+	if ok then ok, why = source_mappings.declare(config.source_mappings, serving) end
 	if not ok then return nil, why end
 	-- Commands apply the file themselves: `check` tells what would change.
 	if not serving then return {} end

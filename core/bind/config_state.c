@@ -13,6 +13,7 @@
 #include "base/asset.h"
 #include "base/codec.h"
 #include "base/url.h"
+#include "bind/bind.h"
 #include "script/wire.h"
 
 #define FILE_MAX (1u << 20)
@@ -247,6 +248,8 @@ static void open_libraries(lua_State *L)
 		lua_pushnil(L);
 		lua_setglobal(L, unwanted[i]);
 	}
+	luaL_requiref(L, "json", bind_json, 1);
+	lua_pop(L, 1);
 	luaL_newlib(L, host_functions);
 	lua_setglobal(L, "host");
 	lua_newtable(L);

@@ -143,7 +143,8 @@ static int tree_collect(lua_State *L)
 	return 0;
 }
 
-enum st json_push_text(lua_State *L, struct slice text, const char **error, size_t *offset)
+enum st json_push_text(
+	lua_State *L, struct slice text, enum json_names names, const char **error, size_t *offset)
 {
 	/* The tree stands in a userdata while its values are pushed, which may throw. */
 	struct json **tree = lua_newuserdatauv(L, sizeof(*tree), 0);
@@ -151,7 +152,7 @@ enum st json_push_text(lua_State *L, struct slice text, const char **error, size
 
 	*tree = NULL;
 	luaL_setmetatable(L, TREE);
-	st = json_parse(text, tree, error, offset);
+	st = json_parse_names(text, names, tree, error, offset);
 	if (st) {
 		lua_pop(L, 1);
 		return st;
@@ -163,13 +164,12 @@ enum st json_push_text(lua_State *L, struct slice text, const char **error, size
 	return ST_OK;
 }
 
-/* decode(text) → value | nil, reason, offset */
-static int l_decode(lua_State *L)
+static int decode(lua_State *L, enum json_names names)
 {
 	const char *error;
 	size_t n, offset;
 	const char *text = luaL_checklstring(L, 1, &n);
-	enum st st = json_push_text(L, slice_of(text, n), &error, &offset);
+	enum st st = json_push_text(L, slice_of(text, n), names, &error, &offset);
 
 	if (st == ST_NOMEM)
 		return luaL_error(L, "not enough memory");
@@ -180,6 +180,18 @@ static int l_decode(lua_State *L)
 		return 3;
 	}
 	return 1;
+}
+
+/* decode(text) → value | nil, reason, offset */
+static int l_decode(lua_State *L)
+{
+	return decode(L, JSON_NAMES_ONCE);
+}
+
+/* decode_repeated(text): the same, but an object may name a member twice: the last one counts. */
+static int l_decode_repeated(lua_State *L)
+{
+	return decode(L, JSON_NAMES_REPEATED);
 }
 
 /* ---- Encoding ---- */
@@ -485,6 +497,7 @@ int bind_json(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
 		{"decode", l_decode},
+		{"decode_repeated", l_decode_repeated},
 		{"encode", l_encode},
 		{"array", mark_array},
 		{"object", mark_object},

@@ -200,7 +200,7 @@ static int l_jwk(lua_State *L)
 	const char *error;
 	size_t offset;
 
-	if (jwk_write(k, text) || json_push_text(L, buf_slice(text), &error, &offset))
+	if (jwk_write(k, text) || json_push_text(L, buf_slice(text), JSON_NAMES_ONCE, &error, &offset))
 		return luaL_error(L, "not enough memory");
 	return 1;
 }

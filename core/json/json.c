@@ -53,7 +53,8 @@ static void mark_integers(cJSON *item, struct slice *marks)
 	}
 }
 
-enum st json_parse(struct slice text, struct json **root, const char **error, size_t *offset)
+enum st json_parse_names(struct slice text, enum json_names names, struct json **root,
+	const char **error, size_t *offset)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct buf numbers = {0};
@@ -62,7 +63,7 @@ enum st json_parse(struct slice text, struct json **root, const char **error, si
 	enum st st;
 
 	*root = NULL;
-	st = json_check(text, &numbers, error, offset);
+	st = json_check(text, names, &numbers, error, offset);
 	if (st)
 		goto out;
 	pthread_once(&once, install_hooks);
@@ -79,9 +80,14 @@ out:
 	return st;
 }
 
+enum st json_parse(struct slice text, struct json **root, const char **error, size_t *offset)
+{
+	return json_parse_names(text, JSON_NAMES_ONCE, root, error, offset);
+}
+
 enum st json_validate(struct slice text, const char **error, size_t *offset)
 {
-	return json_check(text, NULL, error, offset);
+	return json_check(text, JSON_NAMES_ONCE, NULL, error, offset);
 }
 
 void json_free(struct json *root)

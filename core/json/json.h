@@ -17,9 +17,15 @@ enum json_type {
 	JSON_OBJECT
 };
 
+/* May an object name a member twice? Repeated ones are all in the tree, in the order of the text. For the one reader of other
+ * people's documents that do (lua/config/akkess.lua); everything else is read strictly. */
+enum json_names { JSON_NAMES_ONCE, JSON_NAMES_REPEATED };
+
 /* On ST_BAD *error (static text) and *offset say what is wrong and where. Integers outside ±2^53 are refused. */
 must_check enum st json_parse(
 	struct slice text, struct json **root, const char **error, size_t *offset);
+must_check enum st json_parse_names(struct slice text, enum json_names names, struct json **root,
+	const char **error, size_t *offset);
 /* The validator alone. */
 must_check enum st json_validate(struct slice text, const char **error, size_t *offset);
 void json_free(struct json *root);

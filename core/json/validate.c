@@ -24,6 +24,7 @@ struct checker {
 	const char *error;
 	struct buf *numbers; /* borrows; may be NULL */
 	struct names names;
+	bool repeated; /* a name may come twice in one object */
 	enum expect expect;
 	unsigned depth;
 	uint32_t objects;                /* serial number of the newest object */
@@ -242,7 +243,7 @@ static enum st check_name(struct checker *c)
 	if (peek(c, 0) != '"')
 		return bad(c, "a member name was expected");
 	st = check_string(c, &raw);
-	if (!st)
+	if (!st && !c->repeated)
 		st = names_add(&c->names, c->object[c->depth - 1], raw);
 	if (st == ST_CONFLICT) {
 		c->at = start;
@@ -288,9 +289,10 @@ static enum st step(struct checker *c)
 	abort();
 }
 
-enum st json_check(struct slice text, struct buf *numbers, const char **error, size_t *offset)
+enum st json_check(struct slice text, enum json_names names, struct buf *numbers,
+	const char **error, size_t *offset)
 {
-	struct checker c = {.text = text, .numbers = numbers};
+	struct checker c = {.text = text, .numbers = numbers, .repeated = names == JSON_NAMES_REPEATED};
 	enum st st = ST_OK;
 
 	*error = NULL;

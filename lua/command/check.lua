@@ -11,7 +11,8 @@ local check = {}
 
 local function script_errors(config)
 	local out = {}
-	for _, list in ipairs { config.scope_mappings or {}, config.policies or {}, config.github_mappings or {} } do
+	for _, list in ipairs { config.scope_mappings or {}, config.policies or {}, config.github_mappings or {},
+		config.source_mappings or {} } do
 		for _, entry in ipairs(list) do
 			local _, why = script.compile(entry)
 			out[#out + 1] = why

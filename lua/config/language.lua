@@ -13,12 +13,14 @@ local KINDS = {
 	policy = require "config/policies",
 	github_mapping = require "config/github_mappings",
 	github_host = require "config/github_hosts",
+	source = require "config/sources",
+	source_mapping = require "config/source_mappings",
+	subject_pool = require "config/subject_pools",
 }
 
 -- Declarations of later versions. Ignoring one would leave a restriction out without a word.
 local LATER = {
-	source = "sources", source_mapping = "source mappings",
-	subject_pool = "subject pools", conversion_rules = "conversion rules", proxy_application = "proxy applications",
+	conversion_rules = "conversion rules", proxy_application = "proxy applications",
 	directory_sync = "directory syncs",
 }
 
@@ -333,6 +335,11 @@ function language.read_script(state, object, declaration)
 		return nil, full .. ": not a text in UTF-8"
 	end
 	return text
+end
+
+-- A file that a declaration names, relative to where it stands. The text, or nil and why.
+function language.read_beside(state, path, declaration)
+	return read(state, resolve(path, declaration.file), FILE_MAX)
 end
 
 language.KINDS = KINDS

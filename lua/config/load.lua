@@ -24,7 +24,14 @@ local function object(state, kind, declaration)
 	if why then
 		report(nil, why)
 	end
-	local out = types.check(module.schema, declaration.given, report, nearest)
+	local given, beside = declaration.given, nil
+	if module.prepare then
+		given, beside = module.prepare(given, function(path) return language.read_beside(state, path, declaration) end, report)
+	end
+	local out = types.check(module.schema, given, report, nearest)
+	for name, value in pairs(beside or {}) do
+		out[name] = value
+	end
 	if not right then
 		return nil
 	end

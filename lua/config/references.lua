@@ -1,5 +1,6 @@
 -- config/references.lua: what objects say of each other. report(object, field, message).
 local nearest = require "config/nearest"
+local source_references = require "config/source_references"
 
 -- Scopes that work without a declared mapping, and those that open something beyond claims (S20).
 local BUILT_IN = {}
@@ -55,7 +56,7 @@ end
 local function check_application(a, all, report)
 	dangling(a, "scopes", a.scopes, all.scopes, "the scope", report)
 	dangling(a, "policies", a.policies, all.policies, "the policy", report)
-	dangling(a, "sources", a.sources, {}, "the source", report)
+	dangling(a, "sources", a.sources, all.sources, "the source", report)
 	dangling(a, "federated", a.federated, all.applications, "the application", report)
 	dangling(a, "conversion_rules", { a.conversion_rules }, {}, "the rules", report)
 	if a.github then
@@ -114,6 +115,7 @@ return function(data, report)
 		scopes = {}, policies = by_label(data.policies), applications = by_label(data.applications),
 		hosts = by_label(data.github_hosts), github_mappings = by_label(data.github_mappings), client_ids = {},
 	}
+	all.sources = source_references.check(data, dangling, report)
 	for name in pairs(BUILT_IN) do
 		all.scopes[name] = true
 	end
@@ -131,7 +133,7 @@ return function(data, report)
 	for _, application in ipairs(data.applications) do
 		check_application(application, all, report)
 	end
-	for _, list in ipairs { data.policies, data.scope_mappings } do
+	for _, list in ipairs { data.policies, data.scope_mappings, data.source_mappings } do
 		for _, script in ipairs(list) do
 			dangling(script, "tokens_for", script.may and script.may.tokens_for, all.applications, "the application", report)
 		end

@@ -14,7 +14,7 @@ users.schema = {
 	attributes = types.data,
 	password = types.text { max = 1000 },
 	password_hash = types.text { pattern = "[%w$,=+/._%-]+", why = "is not an encoded hash" },
-	identities = types.data,
+	identities = types.list(types.data, 50),
 	active = types.boolean,
 }
 

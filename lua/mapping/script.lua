@@ -48,8 +48,20 @@ function script.request(request)
 	return { client_ip = request.client_ip, path = request.path }
 end
 
+local function names_of(value)
+	local out = {}
+	for name in pairs(value or {}) do
+		if #out < 40 then out[#out + 1] = tostring(name) end
+	end
+	table.sort(out)
+	return json.array(out)
+end
+
 -- What the failing script was given, for the event: enough to find the case again, without the attributes' values.
 local function excerpt(given)
+	if given.source then
+		return json.encode { source = given.source.name, info = names_of(given.info), claims = names_of(given.claims), group_id = given.group_id }
+	end
 	local groups, attributes = {}, {}
 	for _, group in ipairs(given.user.groups or {}) do
 		if #groups < 10 then groups[#groups + 1] = group.name end

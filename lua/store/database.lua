@@ -2,7 +2,7 @@
 local database = {}
 
 -- In order; a number is never reused and a published file never changed.
-local MIGRATIONS = { { 1, "001_base" }, { 2, "002_provider" }, { 3, "003_github" }, { 4, "004_github" } }
+local MIGRATIONS = { { 1, "001_base" }, { 2, "002_provider" }, { 3, "003_github" }, { 4, "004_github" }, { 5, "005_sources" } }
 
 -- The version, or nil and what went wrong (a database of a newer program, a damaged one).
 function database.migrate()

@@ -2,9 +2,12 @@
 -- (product.md). Only what changed since the last time is touched, told by keyed digests: an account that was disabled by
 -- command stays so until its declaration changes. Leaving the file disables, and who returns is the same as before (S11).
 local applications = require "store/applications"
+local declared_sources = require "store/declared_sources"
 local events = require "store/events"
 local grants = require "store/grants"
 local groups = require "store/groups"
+local identities = require "store/identities"
+local pools_of = require("config/source_references").pools
 local rows = require "store/rows"
 local secrets = require "kit/secrets"
 local sessions = require "store/sessions"
@@ -38,7 +41,8 @@ local function objects_of(config)
 	table.sort(out, function(a, b) return a.name < b.name end)
 	for _, list in ipairs { { "group", config.groups }, { "user", config.users }, { "application", config.applications },
 		{ "scope_mapping", config.scope_mappings }, { "policy", config.policies },
-		{ "github_mapping", config.github_mappings } } do
+		{ "github_mapping", config.github_mappings }, { "source_mapping", config.source_mappings },
+		{ "subject_pool", config.subject_pools }, { "source", config.sources } } do
 		for _, object in ipairs(list[2] or {}) do
 			add(list[1], object.label or object.name, object)
 		end
@@ -183,7 +187,7 @@ local function new_user(list, item, mark, encode)
 	membership_statements(list, id, object)
 end
 
-local function user_statements(list, item, cost)
+local function user_statements(list, item, cost, pools)
 	local row = rows.one("select id, password_file, switched_off from users where username = $1", item.name)
 	item.id = row and row.id
 	if item.change == "removed" then
@@ -197,8 +201,10 @@ local function user_statements(list, item, cost)
 	local object = item.object
 	local mark, encode = password_of(object, cost)
 	if not row then
-		return new_user(list, item, mark, encode)
+		new_user(list, item, mark, encode)
+		return extend(list, identities.declared_statements(item.id, object.identities or {}, pools))
 	end
+	extend(list, identities.declared_statements(row.id, object.identities or {}, pools))
 	list[#list + 1] = users.update_statement(row.id, {
 		name = object.name or "", email = object.email or "", email_verified = object.email_verified or false,
 		type = object.type or "internal", attributes = object.attributes or {},
@@ -282,7 +288,9 @@ local function note(list, item)
 	}
 end
 
-local TABLE = { user = { "users", "username" }, group = { "groups", "name" }, application = { "applications", "slug" } }
+local TABLE = {
+	user = { "users", "username" }, group = { "groups", "name" }, application = { "applications", "slug" }, source = { "sources", "name" },
+}
 
 -- nil, or the text of the first clash.
 function declared.clashes(changes)
@@ -301,16 +309,23 @@ end
 local function statements_of(changes, config)
 	local list = {}
 	local cost = (config.settings or {}).password or {}
+	local pools, pooled = pools_of(config), false
 	for _, item in ipairs(changes) do
 		if item.kind == "group" then
 			group_statements(list, item)
+		elseif item.kind == "source" then
+			declared_sources.statements(list, item, config)
 		end
+		pooled = pooled or item.kind == "source" or item.kind == "subject_pool"
+	end
+	if pooled then
+		declared_sources.pool_statements(list, config)
 	end
 	for _, item in ipairs(changes) do
 		if item.kind == "group" and item.change ~= "removed" then
 			parent_statements(list, item)
 		elseif item.kind == "user" then
-			user_statements(list, item, { memory_kib = cost.memory_kib or 7168, passes = cost.passes or 5 })
+			user_statements(list, item, { memory_kib = cost.memory_kib or 7168, passes = cost.passes or 5 }, pools)
 		elseif item.kind == "application" then
 			application_statements(list, item)
 		end

@@ -54,10 +54,10 @@ function groups.update_statement(id, fields)
 		fields.permissions and json.encode(fields.permissions) or nil)
 end
 
--- A membership that the file declares stays declared.
+-- A membership that the file declares stays declared; one that a source gave does not end with the source any more.
 function groups.join_statement(user_id, group_id)
 	return { [[insert into memberships (user_id, group_id, declared) values ($1, $2, 0)
-		on conflict (user_id, group_id) do nothing]], user_id, group_id }
+		on conflict (user_id, group_id) do update set declared = 0 where memberships.declared = 3]], user_id, group_id }
 end
 
 function groups.leave_statement(user_id, group_id)

@@ -252,6 +252,19 @@ function users.rehash_statement(id, old, new)
 	return { "update users set password = $3 where id = $1 and password = $2", id, old, new }
 end
 
+-- Who is called so by any spelling, and who has this address by any; at most a few, oldest first.
+function users.like_name(username)
+	return users.from(rows.one(SELECT .. "where lower(u.username) = lower($1) order by u.pk limit 1", username))
+end
+
+function users.with_email(email)
+	local out = {}
+	for index, row in ipairs(rows.all(SELECT .. "where lower(u.email) = lower($1) order by u.pk limit 5", email)) do
+		out[index] = users.from(row)
+	end
+	return out
+end
+
 function users.is_tombstone(username)
 	return rows.one("select at from tombstones where kind = 'user' and name = $1", username) ~= nil
 end

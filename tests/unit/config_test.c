@@ -114,7 +114,11 @@ static void objects(void **state)
 		"group \"a\": permissions item 1 must be one of");
 	bad(HEAD "policy \"x\" {}\n", 2, "policy \"x\": script is missing");
 	bad(HEAD "source \"google\" { file = \"google.json\" }\n", 2,
-		"source \"google\": this version of Tidelock has no sources");
+		"source \"google\": google.json: No such file or directory");
+	bad(HEAD "source \"entra\" { kind = \"entra\", client_id = \"a\" }\n",
+		2, "source \"entra\": tenants is missing: without it every Entra tenant on earth could sign in");
+	bad(HEAD "directory_sync \"hq\" {}\n", 2,
+		"directory_sync \"hq\": this version of Tidelock has no directory syncs");
 }
 
 static void applications(void **state)

@@ -44,5 +44,5 @@ attach '${file}' as now;`);
 	const fresh = await obtainTokens(broker, ask);
 	assert.equal(claimsOf(fresh.id_token).sub, id);
 	await broker.stop();
-	assert.equal(sql(file, 'select max(number) from schema_version;').trim(), '4');
+	assert.equal(sql(file, 'select max(number) from schema_version;').trim(), '5');
 });

@@ -1,0 +1,97 @@
+-- auth/arrived.lua: what a source says of somebody, as properties: { username, name, email, email_verified, attributes, groups = list of
+-- { id, name } or nil }: first by the kind's own names of claims, then by the source's mapping scripts.
+local mapping = require "mapping/sources"
+
+local arrived = {}
+
+-- The value at a dotted path ("address.country", "otherMails.1"); a claim whose name has dots itself comes first. Pure.
+function arrived.at(value, path)
+	if type(value) ~= "table" then return nil end
+	if value[path] ~= nil then return value[path] end
+	for part in path:gmatch("[^.]+") do
+		if type(value) ~= "table" then return nil end
+		local index = value[part] == nil and math.tointeger(tonumber(part)) or part
+		value = value[index]
+	end
+	return value
+end
+
+-- Numbers exactly as they were written: an id of ten digits is no 1.2e+09.
+local function text_of(value)
+	if math.type(value) == "integer" then return ("%d"):format(value) end
+	if type(value) == "string" and value ~= "" and utf8.len(value) and not value:find("%c") then return value end
+end
+
+local function first(paths, ...)
+	for _, path in ipairs(paths or {}) do
+		for index = 1, select("#", ...) do
+			local text = text_of(arrived.at((select(index, ...)), path))
+			if text then return text end
+		end
+	end
+end
+
+-- Of old tokens, and of some makers, it is a text (facts: directory F).
+local function is_true(value) return value == true or value == "true" end
+
+-- Does the source vouch for this address? The assertion has to be about the very address.
+local function verified(source, came, email)
+	local name = source.extra.verified_email or "email_verified"
+	for _, given in ipairs { came.claims or {}, came.info or {} } do
+		if is_true(given[name]) and type(given.email) == "string" and given.email:lower() == email:lower() then return true end
+	end
+	return false
+end
+
+local function group_of(item)
+	if type(item) == "table" then
+		local id = text_of(item.id) or text_of(item.name)
+		return id and #id <= 255 and { id = id, name = text_of(item.name) or id } or nil
+	end
+	local id = text_of(item)
+	return id and #id <= 255 and { id = id, name = id } or nil
+end
+
+-- A list of groups without repetition, or nil when there is none: { id, name } or names.
+function arrived.groups(value)
+	if type(value) ~= "table" then return nil end
+	local out, seen = {}, {}
+	for _, item in ipairs(value) do
+		local group = group_of(item)
+		if group and not seen[group.id] then
+			seen[group.id] = true
+			out[#out + 1] = group
+		end
+	end
+	return out
+end
+
+local function groups_of(source, came)
+	if not source.groups then return nil end
+	if came.groups then return arrived.groups(came.groups) end
+	local path = source.extra.groups_attribute or "groups"
+	return arrived.groups(arrived.at(came.info, path) or arrived.at(came.claims, path))
+end
+
+-- Before any script.
+function arrived.base(source, came)
+	local info, claims = came.info or {}, came.claims or {}
+	local email = first(source.email_attributes, info, claims)
+	local out = {
+		username = first(source.username_attributes, info, claims), name = first(source.name_attributes, info, claims), attributes = {},
+		groups = groups_of(source, came),
+	}
+	if email and #email <= 254 and email:find("^[^@%s]+@[^@%s]+$") then
+		out.email, out.email_verified = email, verified(source, came, email)
+	end
+	return out
+end
+
+-- The properties, or nil and the failure of a script (mapping/script). declared: see mapping/sources.try.
+function arrived.properties(source, came, req, declared)
+	local properties = arrived.base(source, came)
+	if #source.mappings == 0 then return properties end
+	return mapping.run(source, came, properties, req, declared)
+end
+
+return arrived
