@@ -18,7 +18,7 @@ files["lua/mapping/jail"] = {
 	ignore = { "131" },
 	globals = { "json", "log", "print", "request", "http" },
 	read_globals = {
-		"base64", "hex", "time", "url", "regex", "ip", "list_flatten", "slugify", "is_member", "user", "application", "token",
+		"base64", "hex", "time", "url", "regex", "regex_match", "ip", "list_flatten", "slugify", "is_member", "user", "application", "token",
 		"context",
 	},
 }

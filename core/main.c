@@ -5,6 +5,7 @@
 #include "sys/channel.h"
 #include "sys/command.h"
 #include "sys/config.h"
+#include "sys/detached.h"
 #include "sys/master.h"
 #include "sys/privileges.h"
 #include "sys/version.h"
@@ -87,6 +88,8 @@ int main(int argc, char **argv)
 		return EXIT_USAGE;
 	if (a.n && !strncmp(a.word[0], "--role=", 7))
 		return role(a.word[0] + 7, &a);
+	if (detached(&a))
+		return detached_run(&a);
 	for (size_t i = 0; a.n && i < ARRAY_LEN(commands); i++)
 		if (!strcmp(a.word[0], commands[i].name))
 			return commands[i].run(&a);

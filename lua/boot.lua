@@ -41,9 +41,11 @@ local function open_lab(config)
 	for path, endpoint in pairs(lab.routes) do routes.add(path, endpoint) end
 end
 
--- Makes this state ready for a configuration. mode: "serve", "reload", "command" or "check". Returns what the core needs of
+-- Makes this state ready for a configuration. mode: "serve", "reload", "command", "check", or
+-- "detached" for a command over files alone. Returns what the core needs of
 -- it, or nil and "file:line: text"; nothing of a failed start may be seen by anybody.
 function boot.start(config, mode)
+	if mode == "detached" then return {} end
 	conf.use(config)
 	local _, failure = database.migrate()
 	if failure then return nil, failure end

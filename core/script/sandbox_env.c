@@ -450,7 +450,7 @@ void sandbox_env_open(lua_State *L)
 	static const luaL_Reg base64[] = {{"encode", l_base64_encode}, {"decode", l_base64_decode},
 		{"url_encode", l_base64_url_encode}, {"url_decode", l_base64_url_decode},
 		{NULL, NULL}};
-	static const char *const files[] = {"log", "json", "ip", "users", "texts", "world"};
+	static const char *const files[] = {"log", "json", "ip", "users", "texts", "world", "rules"};
 
 	open_libraries(L);
 	tame_libraries(L);

@@ -39,6 +39,8 @@ void command_usage(FILE *to)
 	      "  key     list|rotate|retire       signing keys\n"
 	      "  try     scope|policy NAME --user U [--app A]\n"
 	      "                                   run one script; print result, cost and log\n"
+	      "  try     rules FILE --claims FILE …\n"
+	      "                                   evaluate conversion rules\n"
 	      "  events  [--follow] [--user U]    the audit log\n"
 	      "  version                          this program and the libraries inside\n"
 	      "\n"

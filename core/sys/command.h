@@ -7,7 +7,7 @@
 enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2 };
 
 struct arguments {
-	const char *word[64]; /* the command's own, options of the program taken out */
+	const char *word[1024]; /* the command's own, options of the program taken out */
 	unsigned n;
 	struct options options;
 };

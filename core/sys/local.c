@@ -112,7 +112,8 @@ static enum st run(const struct config *config)
 	if (!local.vm)
 		return ST_BAD;
 	local.st = ST_MORE;
-	st = bridge_start(local.vm, buf_slice(&config->wire), "command", started, NULL);
+	st = bridge_start(local.vm, buf_slice(&config->wire),
+		local.options->detached ? "detached" : "command", started, NULL);
 	if (st)
 		return st;
 	if (local.st == ST_MORE)

@@ -13,6 +13,10 @@ local GROUPS = { check = true, user = true, group = true, app = true, token = tr
 local USAGE = "usage: tidelock check|user|group|app|token|key|try|events …\n"
 
 local function choose(body)
+	-- Over files alone, with no configuration.
+	if (body.config or {}).files then
+		return function() return require("command/rules").run(body) end
+	end
 	local word = body.argv[1]
 	if not GROUPS[word or ""] then
 		return nil, (word and ("unknown command " .. word .. "\n") or "") .. USAGE
@@ -49,7 +53,7 @@ function main.run(body)
 	end
 	-- The boundary of a command: it answers with a status and words, not with a page.
 	local ok, result = pcall(function()
-		prepare(body.argv[1])
+		if not (body.config or {}).files then prepare(body.argv[1]) end
 		return action()
 	end)
 	if ok then
