@@ -12,6 +12,7 @@ local github_authorize = require "github/authorize"
 local github_device = require "github/device"
 local github        = require "github/routes"
 local github_discovery = require "github/discovery"
+local github_graphql = require "github/graphql"
 local introspect    = require "oidc/introspect"
 local jwks          = require "oidc/jwks"
 local portal        = require "portal/routes"
@@ -48,6 +49,7 @@ local of_github = {
 	["/login/device/code"] = github_device,
 	["/.well-known/oauth-authorization-server/login/oauth"] = github_discovery,
 	["/login/oauth/.well-known/openid-configuration"] = github_discovery,
+	["/api/graphql"] = github_graphql,
 }
 local everywhere = { ["/healthz"] = true, ["/readyz"] = true, ["/static/tidelock.css"] = true }
 
@@ -93,7 +95,7 @@ function routes.find(path, host)
 	local name = conf.github_name(host)
 	if not name or everywhere[path] then return at_public_url(path) end
 	if not name.api then return at_github_host(path) end
-	if path == "/graphql" and of_github["/api/graphql"] then return of_github["/api/graphql"] end
+	if path == "/graphql" then return github_graphql end
 	return github.find(path, true)
 end
 

@@ -28,7 +28,8 @@ local function sorted(list)
 	return table.concat(out, ", ")
 end
 
--- req.github = { live = the token or nil, accepted = the scopes of which one would do, links } is what the endpoint found so far.
+-- req.github = { live = the token or nil, accepted = the scopes of which one would do, links, resource = what is counted (REST's "core")
+-- } is what the endpoint found so far.
 local function fields(req)
 	local found = req.github or {}
 	local headers = {
@@ -48,7 +49,7 @@ local function fields(req)
 		headers["github-authentication-token-expiration"] = ends and time.iso(ends):gsub("T", " "):gsub("Z$", " UTC") or nil
 		headers["x-oauth-client-id"] = found.live.application and found.live.application.client_id
 	end
-	limit_fields(headers, "core")
+	limit_fields(headers, found.resource or "core")
 	return headers
 end
 
@@ -70,6 +71,9 @@ function answer.json(req, value, more)
 	if has_it(req, tag) then return { status = 304, headers = headers, body = "" } end
 	return { status = 200, headers = headers, body = body }
 end
+
+-- JSON that is text already.
+function answer.written(req, body) return { status = 200, headers = fields(req), body = body } end
 
 function answer.empty(req) return { status = 204, headers = fields(req), body = "" } end
 

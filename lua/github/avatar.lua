@@ -1,4 +1,5 @@
--- github/avatar.lua: a picture for every number, made of the number alone: it tells nothing of who has it, or whether anybody has.
+-- github/avatar.lua: a picture for every number, of a team's after "t/", made of the number alone: it tells nothing of who has it, or
+-- whether anybody has.
 local err   = require "kit/err"
 local reply = require "kit/reply"
 
@@ -22,7 +23,7 @@ end
 local avatar = { kind = "plain" }
 
 function avatar.GET(_, number)
-	err.need(#number <= 10, "not_found")
+	err.need(#number <= 12, "not_found")
 	return reply.text(picture(number), 200, {
 		["content-type"] = "image/svg+xml", ["cache-control"] = "public, max-age=86400", ["content-security-policy"] = "default-src 'none'",
 	})

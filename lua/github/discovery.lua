@@ -15,6 +15,7 @@ function discovery.addresses(github)
 		{ "github_authorization", at.web .. "/login/oauth/authorize" },
 		{ "github_access_token", at.web .. "/login/oauth/access_token" },
 		{ "github_api", at.api },
+		{ "github_graphql", at.graphql },
 	}
 end
 

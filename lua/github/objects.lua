@@ -4,9 +4,21 @@ local objects = {}
 
 local null = json.null
 
-local function node_id(kind, number) return base64.encode(("0%d:%s%d"):format(#kind, kind, number)) end
--- With a query, since clients append &s=80 to it (github/avatar).
-local function avatar(links, number) return ("%s/avatars/u/%d?v=4"):format(links.web, number) end
+-- The name that GraphQL has for a thing too; and what it is the name of: "User" and the number, or nil.
+function objects.node_id(kind, number) return base64.encode(("0%d:%s%d"):format(#kind, kind, number)) end
+function objects.node_of(id)
+	local length, kind, digits = (#id <= 100 and base64.decode(id) or ""):match("^0(%d+):(%a+)([1-9]%d*)$")
+	if kind and tonumber(length) == #kind and #digits <= 10 then return kind, math.tointeger(tonumber(digits)) end
+end
+local node_id = objects.node_id
+
+-- Pictures (github/avatar); with a query, since clients append &s=80 to it. size: in pixels, or nil.
+local function picture(links, path, number, size)
+	return ("%s/avatars/%s/%d?%sv=4"):format(links.web, path, number, math.type(size) == "integer" and "s=" .. size .. "&" or "")
+end
+function objects.avatar(links, number, size) return picture(links, "u", number, size) end
+function objects.team_avatar(links, number, size) return picture(links, "t", number, size) end
+local avatar = objects.avatar
 
 -- ---- people ----
 

@@ -45,7 +45,7 @@ end
 function routes.find(path, api)
 	local of_application, client_id = applications.find(path)
 	if of_application then return of_application, client_id end
-	local number = path:match("^/avatars/u/(%d+)$")
+	local number = path:match("^/avatars/u/(%d+)$") or path:match("^/avatars/(t/%d+)$")
 	if number then return avatar, number end
 	local prefixed = path:sub(1, #PREFIX) == PREFIX and path:sub(#PREFIX + 1)
 	local rest_path = api and path or prefixed or unprefixed[path] and path
