@@ -13,8 +13,8 @@ local GROUPS = { check = true, user = true, group = true, app = true, token = tr
 local USAGE = "usage: tidelock check|user|group|app|token|key|try|events …\n"
 
 local function choose(body)
-	-- Over files alone, with no configuration.
-	if (body.config or {}).files then
+	-- Over files alone, with no configuration (which has `files` too).
+	if (body.config or {}).unread then
 		return function() return require("command/rules").run(body) end
 	end
 	local word = body.argv[1]
@@ -53,7 +53,7 @@ function main.run(body)
 	end
 	-- The boundary of a command: it answers with a status and words, not with a page.
 	local ok, result = pcall(function()
-		if not (body.config or {}).files then prepare(body.argv[1]) end
+		if not (body.config or {}).unread then prepare(body.argv[1]) end
 		return action()
 	end)
 	if ok then

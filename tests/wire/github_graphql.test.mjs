@@ -69,7 +69,7 @@ test('buildbot_reads_organisations_and_teams_with_its_two_queries', async () => 
 	assert.deepEqual(answer.body.data.acme.teams.edges.map((edge) => edge.node.name).sort(), ['mobile', 'web']);
 	assert.deepEqual(Object.keys(answer.body.data.acme.teams.edges[0].node), ['name', 'slug']);
 	assert.equal(answer.body.data.gone, null);
-	assert.deepEqual(answer.body.errors, [{ type: 'NOT_FOUND', path: ['gone'], locations: [{ line: 1, column: 114 }], message: "Could not resolve to an Organization with the login of 'gone'." }]);
+	assert.deepEqual(answer.body.errors, [{ type: 'NOT_FOUND', path: ['gone'], locations: [{ line: 1, column: 121 }], message: "Could not resolve to an Organization with the login of 'gone'." }]);
 });
 
 test('what_the_schema_says_of_itself_is_a_part_of_github_s', async () => {
