@@ -18,7 +18,7 @@ local CONTAINS = {
 	codespace = { "codespace:secrets" },
 }
 
--- Those without parts. site_admin and admin:… are not here: an application of a person's never gets them.
+-- Those without parts.
 local PLAIN = { "gist", "notifications", "workflow", "delete_repo", "delete:packages", "read:audit_log" }
 
 local known = {}
@@ -38,6 +38,10 @@ for name in pairs(known) do
 	github_scopes.ALL[#github_scopes.ALL + 1] = name
 end
 table.sort(github_scopes.ALL)
+
+-- Those that no application and no person gets: for the tokens of service accounts alone.
+github_scopes.OF_SERVICE_ACCOUNTS = { "admin:org", "admin:public_key", "admin:repo_hook", "admin:org_hook", "admin:gpg_key",
+	"admin:ssh_signing_key", "admin:enterprise", "site_admin" }
 
 local TEXTS = {
 	[""] = "Know your name and number here",
@@ -111,6 +115,11 @@ function github_scopes.consented(list)
 		out[#out + 1] = name:match("^" .. PREFIX .. "(.+)$")
 	end
 	return out
+end
+
+-- What a scope opens, in words; nil when that is nothing.
+function github_scopes.opens(name)
+	return TEXTS[name]
 end
 
 -- What the consent page says, or nil for a scope of another side.

@@ -35,6 +35,9 @@ local function made(application, grant_id, scopes)
 	return github_refresh.begin(grant_id, scopes)
 end
 
+github_tokens.by_application = store.by_application
+github_tokens.list = store.list
+
 -- given: application, user, scopes (list), login, grant_id (or none), req. { access_token, expires_in, refresh_token,
 -- refresh_token_expires_in: these three if it expires }, and the statements that make it good.
 function github_tokens.issue(given)
@@ -155,6 +158,35 @@ function github_tokens.revoke(token, req)
 	statements[#statements + 1] = events.statement { kind = "token_revoked", user = token.user, application = token.application,
 		req = req, reason = "github" }
 	rows.urgent(statements)
+end
+
+-- ---- for whoever finds one ----
+
+local function end_grant(id, req)
+	local owner = id and grants.owner(id)
+	if not owner or owner.ended_at then
+		return
+	end
+	local statements = grants.end_statements(id, "found")
+	statements[#statements + 1] = events.statement { kind = "token_revoked", user = owner.user_id, application = owner.application_id,
+		req = req, reason = "github, by somebody who has found it" }
+	rows.urgent(statements)
+end
+
+-- Ends any kind of GitHub's tokens: whoever has it may.
+function github_tokens.found(text, req)
+	local prefix = github_secret.prefix(text)
+	if prefix == "ghp_" then
+		local token = person_tokens.check(text, "personal")
+		if token then
+			person_tokens.revoke(token, { req = req, reason = "by somebody who has found it" })
+		end
+	elseif prefix == "gho_" or prefix == "ghu_" then
+		local token = store.by_key(secrets.keyed(text))
+		end_grant(token and token.grant_id, req)
+	else
+		end_grant(github_refresh.grant(text), req)
+	end
 end
 
 return github_tokens

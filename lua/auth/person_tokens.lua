@@ -2,6 +2,7 @@
 -- seen once, when it is made. One ends when it expires, when it is revoked, with its owner, and whenever the owner's
 -- valid_from moves (S4): an account that was switched off or got a new password starts without the keys of before.
 local events = require "auth/events"
+local github_scopes = require "auth/github_scopes"
 local github_secret = require "kit/github_secret"
 local grants = require "store/grants"
 local guesses = require "auth/guesses"
@@ -24,22 +25,23 @@ local USED_EVERY = 3600
 person_tokens.list = store.list
 person_tokens.by_identifier = store.by_identifier
 
-local function set(text)
+local function set(...)
 	local out = {}
-	for name in text:gmatch("%S+") do
-		out[name] = true
+	for _, list in ipairs { ... } do
+		for _, name in ipairs(list) do
+			out[name] = true
+		end
 	end
 	return out
 end
 
 -- What --scope takes by intent (product.md).
-local SCOPES = {
-	api = permissions.KNOWN,
-	app_password = {},
-	personal = set [[repo repo:status repo_deployment public_repo repo:invite security_events admin:repo_hook write:repo_hook
-		read:repo_hook admin:org write:org read:org admin:public_key write:public_key read:public_key gist notifications user
-		read:user user:email user:follow project read:project workflow write:packages read:packages]],
-}
+local SCOPES = { api = permissions.KNOWN, app_password = {}, personal = set(github_scopes.ALL) }
+local OF_SERVICE_ACCOUNTS = set(github_scopes.OF_SERVICE_ACCOUNTS)
+
+local function is_service_account(user)
+	return user.type == "service_account" or user.type == "internal_service_account"
+end
 
 -- For names, not for secrets.
 local function letters(count)
@@ -57,7 +59,10 @@ end
 -- true, or nil and why this owner cannot give these scopes away.
 local function may_have(user, intent, scopes)
 	for _, name in ipairs(scopes) do
-		if not SCOPES[intent][name] then
+		local of_service_accounts = intent == "personal" and OF_SERVICE_ACCOUNTS[name]
+		if of_service_accounts and not is_service_account(user) then
+			return nil, ('the scope "%s" is for service accounts alone'):format(name)
+		elseif not of_service_accounts and not SCOPES[intent][name] then
 			return nil, intent == "app_password" and "an app password has no scopes"
 				or ('there is no scope "%s" for this kind of key'):format(name)
 		end

@@ -15,7 +15,7 @@ person.user = endpoint.of(function(req, _, view)
 	local me, scopes = view.me, view.scopes
 	local primary = endpoint.one_of(scopes, PROFILE) and me.emails[1] and me.emails[1].email or nil
 	local out = (scope.has(scopes, "user") and objects.private_user or objects.user)(req.github.links, me, primary)
-	out.user_view_type = "private"
+	out.user_view_type, out.site_admin = "private", scope.has(scopes, "site_admin")
 	return answer.json(req, out)
 end, {})
 

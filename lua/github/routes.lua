@@ -2,6 +2,7 @@
 -- without it.
 local applications = require "github/applications"
 local avatar = require "github/avatar"
+local credentials = require "github/credentials"
 local installation = require "github/installation"
 local organizations = require "github/organizations"
 local people = require "github/people"
@@ -17,6 +18,7 @@ local exact = {
 	["/"] = installation.root, ["/meta"] = installation.meta, ["/rate_limit"] = installation.rate_limit,
 	["/user"] = person.user, ["/user/emails"] = person.emails, ["/user/orgs"] = person.organizations, ["/user/teams"] = person.teams,
 	["/user/memberships/orgs"] = person.memberships, ["/user/keys"] = person.keys, ["/user/gpg_keys"] = person.keys,
+	["/credentials/revoke"] = credentials,
 }
 
 -- A * is one segment.

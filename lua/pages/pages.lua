@@ -127,6 +127,12 @@ function pages.home(values, status)
 	return page("home", "Your account", values, status, OWN_WINDOW)
 end
 
+-- values: application (name), slug, name, csrf, allowed (when, or nil), scopes = { { text } }, tokens = { { scopes, made, used, ends } },
+-- anything (is there), request_id
+function pages.connection(values)
+	return page("connection", values.application, values, 200, OWN_WINDOW)
+end
+
 -- values: applications, users
 function pages.lab(values)
 	return page("lab", "Laboratory", values)

@@ -1,13 +1,14 @@
 -- portal/account.lua: "/": who am I, my groups, my sessions, my applications, my password.
-local app_passwords = require("portal/app_passwords")
 local check    = require("kit/check")
 local clients  = require("auth/clients")
 local conf     = require("kit/conf")
 local consent  = require("auth/consent")
 local csrf     = require("auth/csrf")
 local err      = require("kit/err")
+local github_tokens = require("auth/github_tokens")
 local pages    = require("pages/pages")
 local password = require("auth/password")
+local person_tokens = require("portal/person_tokens")
 local reply    = require("kit/reply")
 local session  = require("auth/session")
 local users    = require("store/users")
@@ -21,7 +22,7 @@ local PASSWORD = {
 }
 local DONE = {
 	password = "Your password is changed. Your other sessions have ended.", session = "The session has ended.",
-	app_password = "The app password is revoked; what it opened has ended.",
+	app_password = "The app password is revoked; what it opened has ended.", personal_token = "The token is revoked.",
 	sessions = "All other sessions have ended.", consent = "The application must ask you again.",
 }
 
@@ -62,17 +63,32 @@ local function sessions_of(current, token)
 	return list, others
 end
 
+local function held(tokens)
+	return (tokens.count == 1 and "holds a GitHub token, " or ("holds %d GitHub tokens, "):format(tokens.count))
+		.. (tokens.last and "last used " .. day(tokens.last) or "never used")
+end
+
 local function applications_of(current, token)
-	local given, list = consent.list(current.user), {}
+	local given, tokens, list = consent.list(current.user), github_tokens.by_application(current.user_id), {}
 	for index, application in ipairs(clients.all()) do
-		local consented = given[application.id]
+		local consented, holds = given[application.id], tokens[application.id]
 		list[index] = {
 			name = application.name, slug = application.slug, csrf = token, consent_at = consented and day(consented.at),
 			expires_at = consented and consented.expires_at and day(consented.expires_at),
-			scopes = consented and consent.describe(application, consented.scopes),
+			scopes = consented and consent.describe(application, consented.scopes), holds = holds and held(holds),
+			given = consented or holds, review = (consented or holds) and application.github and url.encode(application.client_id), is_github = application.github ~= nil,
 		}
 	end
 	return list
+end
+
+-- Does anything here know GitHub, so that tokens for it are worth making?
+local function knows_github(applications, tokens)
+	local data = conf.data()
+	for _, application in ipairs(applications) do
+		if application.is_github then return true end
+	end
+	return #tokens > 0 or #(data.github_hosts or {}) > 0 or #(data.github_mappings or {}) > 0
 end
 
 -- The page, with `values` on top: done, problem, or new_key.
@@ -81,13 +97,16 @@ function account.home(req, current, values, status)
 	local function token(form) return csrf.token(browser, current.id, form) end
 	local user = current.user
 	local session_list, others = sessions_of(current, token("sessions"))
+	local applications = applications_of(current, token("withdraw"))
+	local personal = person_tokens.list(user, "personal", token("personal_token"))
 	return pages.home({
 		name = users.shown(user), user = user, who = user.username, request_id = req.id,
 		signed_in_at = day(current.login.at), groups = groups_of(user), sessions = session_list, others = others,
-		applications = applications_of(current, token("withdraw")), csrf_sessions = token("sessions"),
+		applications = applications, csrf_sessions = token("sessions"),
 		csrf_password = token("password"), can_change_password = user.password_at ~= nil, lab = conf.settings().lab,
 		done = values.done, problem = values.problem, new_key = values.new_key, csrf_app_password = token("app_password"),
-		app_passwords = app_passwords.list(user, token("app_password")),
+		app_passwords = person_tokens.list(user, "app_password", token("app_password")), csrf_personal_token = token("personal_token"),
+		knows_github = knows_github(applications, personal), personal_tokens = personal, offered = person_tokens.offered(),
 	}, status)
 end
 

@@ -1,18 +1,33 @@
 -- portal/routes.lua: the pages people see, and what operations ask.
 local account = require("portal/account")
-local app_passwords = require("portal/app_passwords")
 local consent = require("portal/consent")
 local device  = require("portal/device")
 local health  = require("portal/health")
+local person_tokens = require("portal/person_tokens")
+local reply   = require("kit/reply")
 local signin  = require("portal/signin")
 local signout = require("portal/signout")
 local static  = require("portal/static")
 
+local function making(intent)
+	return { kind = "page", POST = function(req) return person_tokens.create(req, intent, account.home) end }
+end
+
+local function revoking(intent)
+	return { kind = "page", POST = function(req) return person_tokens.revoke(req, intent) end }
+end
+
 return {
 	["/"]                    = { kind = "page", GET = account.show },
 	["/sessions/end"]        = { kind = "page", POST = account.end_session },
-	["/app-passwords"]       = { kind = "page", POST = function(req) return app_passwords.create(req, account.home) end },
-	["/app-passwords/revoke"] = { kind = "page", POST = app_passwords.revoke },
+	["/app-passwords"]       = making("app_password"),
+	["/app-passwords/revoke"] = revoking("app_password"),
+	["/personal-tokens"]     = making("personal"),
+	["/personal-tokens/revoke"] = revoking("personal"),
+	-- Where GitHub has them, and clients say that they are.
+	["/settings/tokens"]     = { kind = "page", GET = function() return reply.redirect("/#github-tokens") end },
+	["/settings/tokens/new"] = { kind = "page", GET = function() return reply.redirect("/#github-tokens") end },
+	["/settings/connections/applications"] = { kind = "page", GET = function() return reply.redirect("/#applications") end },
 	["/password"]            = { kind = "page", POST = account.change_password },
 	["/signin"]              = { kind = "page", GET = signin.show, POST = signin.try },
 	["/signin/account"]      = { kind = "page", POST = signin.choose },

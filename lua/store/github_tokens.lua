@@ -35,6 +35,31 @@ function github_tokens.by_key(keyed)
 		and coalesce(used_at, created_at) > $3]], keyed, now, now - github_tokens.UNUSED)
 end
 
+-- What is good still, or can be refreshed. $2 is now.
+local ALIVE = [[from github_tokens t join grants g on g.id = t.grant_id join users u on u.id = t.user_id
+	join applications a on a.id = t.application_id
+	where t.user_id = $1 and g.ended_at is null and t.created_at >= u.valid_from and t.created_at >= a.valid_from
+	and coalesce(t.used_at, t.created_at) > $2 - ]] .. github_tokens.UNUSED .. [[
+
+	and (t.expires_at is null or t.expires_at > $2 or exists (
+		select 1 from refresh_lines r where r.grant_id = g.id and r.ended_at is null and r.expires_at > $2)) ]]
+
+-- A person's by application: { [application id] = { count, last = seconds or nil } }.
+function github_tokens.by_application(user_id)
+	local out = {}
+	for _, row in ipairs(rows.all("select t.application_id, count(*) as n, max(t.used_at) as last " .. ALIVE
+		.. "group by t.application_id", user_id, time.now())) do
+		out[row.application_id] = { count = row.n, last = row.last }
+	end
+	return out
+end
+
+-- A person's of one application, the newest first: { number, scopes (text), created_at, used_at, expires_at }.
+function github_tokens.list(user_id, application_id)
+	return rows.all("select t.number, t.scopes, t.created_at, t.used_at, t.expires_at " .. ALIVE
+		.. "and t.application_id = $3 order by t.number desc limit 100", user_id, time.now(), application_id)
+end
+
 -- Nothing waits for this to be written.
 function github_tokens.used(id)
 	local statement = { "update github_tokens set used_at = $2 where id = $1", id, time.now() }

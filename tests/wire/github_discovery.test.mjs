@@ -34,11 +34,3 @@ test('app_show_tells_what_to_type_into_a_client', async () => {
 		[broker.url, `${broker.url}/login/oauth/authorize`, `${broker.url}/login/oauth/access_token`, `${broker.url}/api/v3`]);
 	assert.equal((await broker.json('app', 'show', 'web')).urls.github, undefined);
 });
-
-test('what_is_not_there_yet_is_no_silent_setting', async () => {
-	await broker.configure({ objects: 'application "x" { client_secret = "x-secret-x", github = { expiring = true } }' });
-	const { status, err } = await broker.command('check');
-	assert.equal(status, 1);
-	assert.match(err, /tidelock\.lua:\d+: .*no expiring GitHub tokens/);
-	await broker.configure({ objects });
-});
