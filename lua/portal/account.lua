@@ -76,7 +76,8 @@ local function applications_of(current, token)
 			name = application.name, slug = application.slug, csrf = token, consent_at = consented and day(consented.at),
 			expires_at = consented and consented.expires_at and day(consented.expires_at),
 			scopes = consented and consent.describe(application, consented.scopes), holds = holds and held(holds),
-			given = consented or holds, review = (consented or holds) and application.github and url.encode(application.client_id), is_github = application.github ~= nil,
+			given = consented or holds, is_github = application.github ~= nil,
+			review = (consented or holds) and application.github and url.encode(application.client_id),
 		}
 	end
 	return list

@@ -53,7 +53,8 @@ end
 function person_tokens.offered()
 	local out = {}
 	for index, name in ipairs(OFFERED) do
-		out[index] = { name = name, id = name:gsub("%W", "-"), text = github_scopes.opens(name) or "opens nothing here, but some programs insist on it" }
+		local text = github_scopes.opens(name) or "opens nothing here, but some programs insist on it"
+		out[index] = { name = name, id = name:gsub("%W", "-"), text = text }
 	end
 	return out
 end
