@@ -1,11 +1,10 @@
 // Debian's python3-authlib, which checks c_hash and at_hash by the signing algorithm, with every response type and algorithm.
-import { after, test } from 'node:test';
+import { test } from 'node:test';
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import path from 'node:path';
-import readline from 'node:readline';
 import { Broker } from '../harness/broker.mjs';
 import { Browser } from '../harness/browser.mjs';
+import { conversation } from '../harness/conversation.mjs';
 
 const back = 'https://python.example.org/callback';
 const types = ['code', 'id_token', 'id_token token', 'code token', 'code id_token', 'code id_token token'];
@@ -15,17 +14,7 @@ const algorithms = ['RS256', 'ES256', 'ES384', 'ES512'];
 const broker = await Broker.start({ tls: true, objects: algorithms.map(application).join('') });
 
 // Debian's own Python: another one in the PATH has not its packages.
-const python = spawn('/usr/bin/python3', [path.join(import.meta.dirname, 'authlib_client.py')], { env: { ...process.env, REQUESTS_CA_BUNDLE: broker.caFile }, stdio: ['pipe', 'pipe', 'pipe'] });
-after(() => { python.kill(); });
-let complaint = '';
-python.stderr.on('data', (chunk) => { complaint += chunk; });
-const lines = readline.createInterface({ input: python.stdout })[Symbol.asyncIterator]();
-async function tell(value) {
-	python.stdin.write(`${JSON.stringify(value)}\n`);
-	const { value: line, done } = await lines.next();
-	assert.ok(!done, complaint);
-	return JSON.parse(line);
-}
+const tell = conversation('/usr/bin/python3', [path.join(import.meta.dirname, 'authlib_client.py')], { REQUESTS_CA_BUNDLE: broker.caFile });
 
 const alice = new Browser(broker);
 

@@ -78,7 +78,7 @@ ${objects}
 }
 
 export class Broker {
-	// options: tls, settings, objects (text of the configuration), files ({ name: text } beside it), env, args, atRest (false: the
+	// options: tls, url (where not on its port of loopback), settings, objects (text of the configuration), files ({ name: text } beside it), env, args, atRest (false: the
 	// test ends with work under way on purpose)
 	static async start(options = {}) {
 		const broker = new Broker();
@@ -96,7 +96,7 @@ export class Broker {
 	}
 
 	get file() { return path.join(this.dir, 'tidelock.lua'); }
-	get url() { return this.options.tls ? `https://localhost:${this.port}` : `http://127.0.0.1:${this.port}`; }
+	get url() { return this.options.url ?? (this.options.tls ? `https://localhost:${this.port}` : `http://127.0.0.1:${this.port}`); }
 	get caFile() { return path.join(this.dir, 'data', 'lab-ca.pem'); }
 	issuer(application) { return `${this.url}/application/o/${application}/`; }
 
