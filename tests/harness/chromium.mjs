@@ -7,11 +7,12 @@ import { root } from './broker.mjs';
 
 const folder = path.join(root, 'build', 'screenshots');
 
-export async function launch() {
+// rules: of upstreams(), so that the names of other providers lead to their stand-ins.
+export async function launch({ rules } = {}) {
 	const browser = await chromium.launch({
 		executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
 		args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-			'--disable-component-update', '--disable-sync', '--host-resolver-rules=MAP *.example.org ~NOTFOUND'],
+			'--disable-component-update', '--disable-sync', `--host-resolver-rules=MAP *.example.org ~NOTFOUND${rules ? `, ${rules}` : ''}`],
 	});
 	after(() => browser.close());
 	return browser;

@@ -58,12 +58,12 @@ export const rawPeer = (talk) => {
 	return listening(server);
 };
 
-// An HTTP proxy that leads everything to one port; what it was asked for stands in `seen`.
+// An HTTP proxy that leads a request to the port that target(what was asked for) says; what it was asked for stands in `seen`.
 export async function proxy(target, { refuse } = {}) {
 	const seen = [];
 	const server = http.createServer((request, response) => {
 		seen.push(`${request.method} ${request.url}`);
-		const onward = http.request({ host: '127.0.0.1', port: target(), method: request.method, path: new URL(request.url).pathname, headers: request.headers }, (answer) => {
+		const onward = http.request({ host: '127.0.0.1', port: target(request.url), method: request.method, path: request.url.replace(/^http:\/\/[^/]*/, ''), headers: request.headers }, (answer) => {
 			response.writeHead(answer.statusCode, answer.headers);
 			answer.pipe(response);
 		});
@@ -74,7 +74,7 @@ export async function proxy(target, { refuse } = {}) {
 		seen.push(`CONNECT ${request.url}`);
 		socket.on('error', () => {});
 		if (refuse?.(request.url)) { socket.end('HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n'); return; }
-		const onward = net.connect(target(), '127.0.0.1', () => {
+		const onward = net.connect(target(request.url), '127.0.0.1', () => {
 			socket.write('HTTP/1.1 200 Connection established\r\n\r\n');
 			socket.pipe(onward).pipe(socket);
 		});

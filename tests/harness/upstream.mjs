@@ -1,5 +1,5 @@
 // upstream.mjs: the places where people already have an account, as a broker meets them: under their real names, by TLS, through a
-// proxy that leads all of them to the stand-ins of tests/upstream. And a person whose browser travels between them and the broker.
+// proxy that leads all of them to the stand-ins of tests/upstream (and loopback to itself). And a person whose browser travels between them and the broker.
 import http from 'node:http';
 import https from 'node:https';
 import { after } from 'node:test';
@@ -13,7 +13,7 @@ export async function upstreams(...doubles) {
 	const ca = authority('Authority of the upstreams');
 	const { server, port, close } = await listen(doubles, { secure: ca.certificate(hosts) });
 	after(close);
-	const through = await proxy(() => port);
+	const through = await proxy((place) => Number(/^(?:http:\/\/)?127\.0\.0\.1:(\d+)/.exec(place)?.[1] ?? port));
 	const ask = (url, options) => asked(new URL(url), port, ca.pem, options);
 	return {
 		hosts, port, server, ask, ca: ca.pem, proxy: `http://127.0.0.1:${through.port}`, seen: through.seen,
@@ -67,6 +67,17 @@ export const declared = (name, settings) => `source "${name}" ${lua(settings)}\n
 
 export const callback = (broker, source) => `${broker.url}/source/oauth/callback/${source}/`;
 export const login = (source) => `/source/oauth/login/${source}/`;
+
+// Time passes, for the broker and for the others.
+export async function later(broker, seconds, ...doubles) {
+	await broker.advance(seconds);
+	for (const double of doubles) double.moved += seconds;
+}
+
+export const isSignedIn = (person) => [...person.cookies.keys()].some((name) => /^(__Host-)?tidelock$/.test(name));
+// Why sign-ins failed, as the owner reads it, newest first.
+export const reasons = async (broker) => (await broker.events('--kind', 'sign_in_failed')).map(({ reason }) => reason);
+export const userNames = async (broker) => (await broker.json('user', 'list')).map(({ username }) => username).sort();
 
 // A person's browser: one jar of cookies a host, and what browsers withhold from requests of other sites is withheld.
 export class Person extends Browser {

@@ -35,11 +35,12 @@ function identity(entra, version, tenant) {
 	return version === 1 ? { iss: `${entra.link('sts')}/${tenant}/`, ver: '1.0' } : { iss: `${entra.link('login')}/${tenant}/v2.0`, ver: '2.0' };
 }
 
-function sharedClaims(entra, { client, session, version }) {
+// Who it is; oid, name and the user name of an ID token of version 2 need the scope profile.
+function sharedClaims(entra, { client, session, version }, withProfile = true) {
 	const { person } = session;
 	return {
-		...identity(entra, version, person.tenant), ...times(entra.now()), sub: subjectOf(person, client), oid: person.oid, tid: person.tenant, name: person.name, uti: uti(), rh: `1.${uti()}.`,
-		...(person.idp ? { idp: person.idp } : {}), ...(version === 1 ? { unique_name: person.upn, upn: person.upn, given_name: person.givenName, family_name: person.surname, amr: ['pwd'], ipaddr: '192.0.2.7' } : { preferred_username: person.upn }),
+		...identity(entra, version, person.tenant), ...times(entra.now()), sub: subjectOf(person, client), tid: person.tenant, uti: uti(), rh: `1.${uti()}.`, ...(withProfile ? { oid: person.oid, name: person.name } : {}),
+		...(person.idp ? { idp: person.idp } : {}), ...(version === 1 ? { unique_name: person.upn, upn: person.upn, given_name: person.givenName, family_name: person.surname, amr: ['pwd'], ipaddr: '192.0.2.7' } : withProfile ? { preferred_username: person.upn } : {}),
 	};
 }
 
@@ -47,7 +48,7 @@ export function idToken(entra, grant, { code, access_token, implicit } = {}) {
 	const { client, session, asked, version } = grant;
 	const { person } = session;
 	const claims = {
-		aud: client.client_id, ...sharedClaims(entra, grant), nonce: grant.refreshed ? undefined : asked.nonce, c_hash: code && halfHash(code), at_hash: implicit && access_token && halfHash(access_token),
+		aud: client.client_id, ...sharedClaims(entra, grant, version === 1 || words(asked.scope).includes('profile')), nonce: grant.refreshed ? undefined : asked.nonce, c_hash: code && halfHash(code), at_hash: implicit && access_token && halfHash(access_token),
 		...(person.mail && (words(asked.scope).includes('email') || person.guest) ? { email: person.mail } : {}), ...groupClaims(person, client, entra, implicit), ...optionalClaims(person, client, session),
 	};
 	return signed(entra, 'id_token', claims, grant);

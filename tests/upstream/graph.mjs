@@ -11,9 +11,10 @@ const problem = (status, code, message, headers = {}) => {
 };
 
 export class Graph {
-	// entra: whose tokens are good here. emptyPage: the number of a page that comes empty though more follow. throttled: how many answers to refuse.
+	// entra: whose tokens are good here. emptyPage: the number of a page that comes empty though more follow. throttled: how many answers to
+	// refuse. largestPage: smaller than what was asked for, as Graph may decide.
 	constructor(entra) {
-		Object.assign(this, { entra, emptyPage: 2, throttled: 0, skips: new Map() });
+		Object.assign(this, { entra, emptyPage: 2, throttled: 0, largestPage: MOST, skips: new Map() });
 		const at = (method, path, scopes, handler) => entra.route('graph', method, `/v1\\.0${path}`, (ask, ...groups) => this.permitted(ask, scopes) ?? handler.call(this, ask, ...groups));
 		const member = ['User.Read', ...NAMES];
 		at('GET', '/me', ['User.Read', 'User.Read.All', ...NAMES.slice(2)], this.me);
@@ -62,7 +63,7 @@ export class Graph {
 		const groups = which === 'memberOf' ? groupsOf(session.person) : transitiveGroupsOf(session.person);
 		const named = NAMES.some((scope) => resource.scopes.includes(scope));
 		const all = (cast ? groups : [...othersOf(session.person), ...groups]).map((one) => shown(one, query.$select, named));
-		return this.page(ask, all, size);
+		return this.page(ask, all, Math.min(size, this.largestPage));
 	}
 
 	page(ask, all, size) {
