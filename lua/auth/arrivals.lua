@@ -118,13 +118,13 @@ end
 
 -- The outcome: { kind = "sign_in" | "link" | "enrol" | "refuse", user, properties, groups = plan, … }; of a refusal { reason = a word,
 -- message = for the person, cause = for the owner, failure = of a script }. Looks, and changes nothing. current: the user who is signed
--- in and wants to be linked, who has proved by a local factor to be that. further: see arrived.properties.
-function arrivals.decide(source, came, current, req, further)
+-- in and wants to be linked, who has proved by a local factor to be that. trying: see mapping/sources.run.
+function arrivals.decide(source, came, current, req, trying)
 	if type(came.subject) ~= "string" or came.subject == "" or #came.subject > 255 or came.subject:find("%c") then
 		return refuse("no_subject", "the source told no subject")
 	end
 	if source.groups and came.groups_complete == false then return refuse("groups_unread", "the groups could not all be read") end
-	local properties, failure = arrived.properties(source, came, req, further)
+	local properties, failure = arrived.properties(source, came, req, trying)
 	if not properties then
 		local outcome = refuse("script_failed", ("%s:%s: %s"):format(failure.script, failure.line or "?", failure.message or failure.kind))
 		outcome.failure = failure

@@ -17,7 +17,7 @@ function arrived.at(value, path)
 end
 
 -- Numbers exactly as they were written: an id of ten digits is no 1.2e+09.
-local function text_of(value)
+function arrived.text(value)
 	if math.type(value) == "integer" then return ("%d"):format(value) end
 	if type(value) == "string" and value ~= "" and utf8.len(value) and not value:find("%c") then return value end
 end
@@ -25,7 +25,7 @@ end
 local function first(paths, ...)
 	for _, path in ipairs(paths or {}) do
 		for index = 1, select("#", ...) do
-			local text = text_of(arrived.at((select(index, ...)), path))
+			local text = arrived.text(arrived.at((select(index, ...)), path))
 			if text then return text end
 		end
 	end
@@ -45,10 +45,10 @@ end
 
 local function group_of(item)
 	if type(item) == "table" then
-		local id = text_of(item.id) or text_of(item.name)
-		return id and #id <= 255 and { id = id, name = text_of(item.name) or id } or nil
+		local id = arrived.text(item.id) or arrived.text(item.name)
+		return id and #id <= 255 and { id = id, name = arrived.text(item.name) or id } or nil
 	end
-	local id = text_of(item)
+	local id = arrived.text(item)
 	return id and #id <= 255 and { id = id, name = id } or nil
 end
 
@@ -87,11 +87,11 @@ function arrived.base(source, came)
 	return out
 end
 
--- The properties, or nil and the failure of a script (mapping/script). declared: see mapping/sources.try.
-function arrived.properties(source, came, req, declared)
+-- The properties, or nil and the failure of a script (mapping/script). trying: see mapping/sources.run.
+function arrived.properties(source, came, req, trying)
 	local properties = arrived.base(source, came)
 	if #source.mappings == 0 then return properties end
-	return mapping.run(source, came, properties, req, declared)
+	return mapping.run(source, came, properties, req, trying)
 end
 
 return arrived

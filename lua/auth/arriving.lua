@@ -73,8 +73,11 @@ local function make(source, outcome, list, req)
 	return user
 end
 
+-- Does nobody know this account by this identity yet?
+function arriving.is_first(outcome) return outcome.first or outcome.claimed ~= nil end
+
 local function refresh(source, outcome, list, req)
-	local user, first = outcome.user, outcome.first or outcome.claimed ~= nil
+	local user, first = outcome.user, arriving.is_first(outcome)
 	local changes = arriving.changes(source, user, outcome.properties, first)
 	if next(changes) then
 		list[#list + 1] = users.update_statement(user.id, changes)

@@ -21,7 +21,7 @@ local function place_for(source, group, protected)
 	if state == "free" then return { make = name } end
 	if source.group_matching == "name_deny" then return nil, "denied" end
 	if source.group_matching == "name_link" then
-		if not id then return nil, "was deleted" end
+		if not id then return nil, "was deleted, or left the configuration" end
 		if protected[id] then return nil, "gives permissions" end
 		return { id = id }
 	end
@@ -64,7 +64,7 @@ function source_groups.plan(source, user_id, list)
 			stays[id] = true
 		else
 			stays[place.id or ""] = true
-			place.identifier, place.link, place.attributes = group.id, not id, group.attributes
+			place.identifier, place.name, place.link, place.attributes = group.id, group.name, not id, group.attributes
 			plan.join[#plan.join + 1] = place
 			if place.make and not place.same then making[place.make] = place end
 		end

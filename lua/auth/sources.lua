@@ -18,6 +18,13 @@ function sources.changed()
 	cache, cached, changes = {}, 0, changes + 1
 end
 
+-- One as its settings (config/sources) make it, for trying: it has no secret and stands nowhere.
+function sources.of_settings(settings, pool)
+	local source = setmetatable({ name = settings.label, title = settings.name, pool = pool, declared = true }, { __index = settings })
+	function source.client_secret() return settings.client_secret end
+	return source
+end
+
 local function source_of(row)
 	local source = {}
 	for name, value in pairs(row.data) do source[name] = value end

@@ -8,9 +8,9 @@ local keys = require "auth/keys"
 local main = {}
 
 -- Loaded when the first of its commands comes: a broker that serves has no memory to give for them.
-local GROUPS = { check = true, user = true, group = true, app = true, token = true, key = true, try = true, events = true }
+local GROUPS = { check = true, user = true, group = true, app = true, token = true, source = true, key = true, try = true, events = true }
 
-local USAGE = "usage: tidelock check|user|group|app|token|key|try|events …\n"
+local USAGE = "usage: tidelock check|user|group|app|source|token|key|try|events …\n"
 
 local function choose(body)
 	-- Over files alone, with no configuration (which has `files` too).

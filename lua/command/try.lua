@@ -10,7 +10,7 @@ local refuse = require "command/refuse"
 local scope = require "kit/scope"
 local users = require "store/users"
 
-local try = { usage = "try scope|policy|github [NAME] --user U [--app A]", verbs = {} }
+local try = { usage = "try scope|source|policy|github [NAME] --user U [--app A]", verbs = {} }
 
 local SCOPE = { usage = "try scope NAME --user U [--app A]", positional = { "NAME" }, options = { user = "value", app = "value" } }
 local POLICY = {
@@ -205,5 +205,7 @@ function try.verbs.github(argv, first, body)
 	lines[#lines + 1] = "script        " .. cost.script
 	return { out = with_costs(lines, cost) }
 end
+
+function try.verbs.source(argv, first, body) return require("command/try_source")(argv, first, body) end
 
 return try

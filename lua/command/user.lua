@@ -6,6 +6,7 @@ local encoded_hash = require "kit/encoded_hash"
 local events = require "auth/events"
 local grants = require "store/grants"
 local groups = require "store/groups"
+local identities = require "store/identities"
 local password = require "auth/password"
 local permissions = require "auth/permissions"
 local print_ = require "command/print"
@@ -15,13 +16,13 @@ local rows = require "store/rows"
 local sessions = require "store/sessions"
 local users = require "store/users"
 
-local user = { usage = "user add|set|password|disable|enable|delete|list|show NAME …", verbs = {} }
+local user = { usage = "user add|set|password|disable|enable|delete|list|show|link NAME …", verbs = {} }
 
 local FIELDS = { "username", "name", "email", "email_verified", "type", "active", "declared", "pk", "uid", "groups",
-	"permissions", "attributes", "created_at", "last_login_at", "password_at" }
+	"permissions", "identities", "attributes", "created_at", "last_login_at", "password_at" }
 
 local function record(row)
-	local names, set = {}, {}
+	local names, set, known = {}, {}, {}
 	for index, group in ipairs(users.groups(row)) do
 		names[index] = group.name
 	end
@@ -29,10 +30,16 @@ local function record(row)
 		set[#set + 1] = name
 	end
 	table.sort(set)
+	for index, each in ipairs(identities.of_user(row.id)) do
+		known[index] = { source = each.source, subject = each.subject, username = each.label }
+	end
+	for _, each in ipairs(identities.waiting(row.id)) do
+		known[#known + 1] = { source = each.source, username = each.username }
+	end
 	return {
 		username = row.username, name = row.name, email = row.email, email_verified = row.email_verified, type = row.type,
 		active = row.active, declared = row.declared == 1, pk = row.pk, uid = row.uid, groups = json.array(names),
-		permissions = json.array(set), attributes = row.attributes, created_at = print_.time(row.created_at),
+		permissions = json.array(set), identities = json.array(known), attributes = row.attributes, created_at = print_.time(row.created_at),
 		last_login_at = print_.time(row.last_login_at), password_at = print_.time(row.password_at),
 	}
 end
@@ -240,7 +247,18 @@ end
 function user.verbs.show(argv, first)
 	local options = args.parse(argv, first, { usage = "user show NAME", positional = { "NAME" } })
 	local one = record(find(options.NAME))
-	return { out = options.json and print_.json(json.object(one)) or print_.record(one, FIELDS) }
+	if options.json then
+		return { out = print_.json(json.object(one)) }
+	end
+	for index, each in ipairs(one.identities) do
+		one.identities[index] = ("%s:%s"):format(each.source, each.subject or each.username .. " (not yet claimed)")
+	end
+	return { out = print_.record(one, FIELDS) }
+end
+
+function user.verbs.link(argv, first)
+	local options, text = require("command/user_link")(argv, first, find)
+	return done(options, options.NAME, text)
 end
 
 return user

@@ -1,4 +1,6 @@
 -- config/source_references.lua: what sources, pools and the identities of people say of each other. report(object, field, message).
+local kinds = require "config/source_kinds"
+
 local source_references = {}
 
 -- The pool that each declared source is in, by its name: a declared one, else its own (S26).
@@ -52,6 +54,10 @@ local function check_identities(data, known, dangling, report)
 			elseif not known[each.source] then
 				dangling(user, "identities", { each.source }, known, "the source", report)
 			else
+				local subject, problem
+				if each.subject then subject, problem = kinds.subject(known[each.source], each.subject) end
+				if problem then report(user, "identities", problem) end
+				each.subject = subject or each.subject
 				local key = ("%s\0%s\0%s"):format(pools[each.source], each.subject and "s" or "u", each.subject or each.username)
 				if taken[key] then
 					report(user, "identities", ("this identity at \"%s\" is the user \"%s\"'s already"):format(each.source, taken[key]))

@@ -161,9 +161,10 @@ local function entry_named(name, declared)
 	return by_name[name]
 end
 
--- The properties as the source's mappings make them, in their order, users' before groups'; or nil and the failure. declared: the
--- mappings of the configuration as its files stand now, for trying; costs: a list that gets what each run cost, for trying too.
-function sources.run(source, came, properties, req, declared, costs)
+-- The properties as the source's mappings make them, in their order, users' before groups'; or nil and the failure. trying = { declared =
+-- the mappings of the configuration as its files stand now, costs = a list that gets what each run cost }: for `tidelock try`.
+function sources.run(source, came, properties, req, trying)
+	local declared, costs = (trying or {}).declared, (trying or {}).costs
 	local given = given_of(source, came, req)
 	for _, of in ipairs { "user", "group" } do
 		for _, name in ipairs(source.mappings) do
