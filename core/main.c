@@ -50,6 +50,7 @@ static const struct {
 	{"user", command_run},
 	{"group", command_run},
 	{"app", command_run},
+	{"source", command_run},
 	{"token", command_run},
 	{"key", command_run},
 	{"try", command_run},
