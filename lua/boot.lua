@@ -57,6 +57,9 @@ function boot.start(config, mode)
 	local ok, why = mapping.declare(config.scope_mappings, serving)
 	if ok then ok, why = policies.declare(config.policies, serving) end
 	if ok then ok, why = github.declare(config.github_mappings, serving) end
+	if ok and #(config.conversion_rules or {}) > 0 then
+		ok, why = require("mapping/conversions").declare(config.conversion_rules, serving)
+	end
 	if ok then ok, why = source_mappings.declare(config.source_mappings, serving) end
 	if not ok then return nil, why end
 	-- Commands apply the file themselves: `check` tells what would change.

@@ -18,6 +18,9 @@ local function script_errors(config)
 			out[#out + 1] = why
 		end
 	end
+	for _, entry in ipairs(config.conversion_rules or {}) do
+		out[#out + 1] = require("mapping/conversions").problem(entry)
+	end
 	return out
 end
 

@@ -16,12 +16,12 @@ local KINDS = {
 	source = require "config/sources",
 	source_mapping = require "config/source_mappings",
 	subject_pool = require "config/subject_pools",
+	conversion_rules = require "config/conversion_rules",
 }
 
 -- Declarations of later versions. Ignoring one would leave a restriction out without a word.
 local LATER = {
-	conversion_rules = "conversion rules", proxy_application = "proxy applications",
-	directory_sync = "directory syncs",
+	proxy_application = "proxy applications", directory_sync = "directory syncs",
 }
 
 local INCLUDE_DEPTH = 16

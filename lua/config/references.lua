@@ -58,7 +58,7 @@ local function check_application(a, all, report)
 	dangling(a, "policies", a.policies, all.policies, "the policy", report)
 	dangling(a, "sources", a.sources, all.sources, "the source", report)
 	dangling(a, "federated", a.federated, all.applications, "the application", report)
-	dangling(a, "conversion_rules", { a.conversion_rules }, {}, "the rules", report)
+	dangling(a, "conversion_rules", { a.conversion_rules }, all.conversion_rules, "the rules", report)
 	if a.github then
 		dangling(a, "github", { a.github.mapping }, all.github_mappings, "the GitHub mapping", report)
 		dangling(a, "github", { a.github.host }, all.hosts, "the host", report)
@@ -114,6 +114,7 @@ return function(data, report)
 	local all = {
 		scopes = {}, policies = by_label(data.policies), applications = by_label(data.applications),
 		hosts = by_label(data.github_hosts), github_mappings = by_label(data.github_mappings), client_ids = {},
+		conversion_rules = by_label(data.conversion_rules),
 	}
 	all.sources = source_references.check(data, dangling, report)
 	for name in pairs(BUILT_IN) do

@@ -70,12 +70,13 @@ end
 
 -- dangling is references' own.
 function source_references.check(data, dangling, report)
-	local known, mappings = {}, {}
+	local known, mappings, conversion_rules = {}, {}, {}
 	for _, source in ipairs(data.sources) do known[source.label] = source end
 	for _, mapping in ipairs(data.source_mappings) do mappings[mapping.label] = mapping end
+	for _, rules in ipairs(data.conversion_rules) do conversion_rules[rules.label] = rules end
 	for _, source in ipairs(data.sources) do
 		dangling(source, "mappings", source.mappings, mappings, "the source mapping", report)
-		dangling(source, "conversion_rules", { source.conversion_rules }, {}, "the rules", report)
+		dangling(source, "conversion_rules", { source.conversion_rules }, conversion_rules, "the rules", report)
 		if source.adapter == "basic" and not data.settings.allow_test_sources then
 			report(source, "kind", "a source for testing, which believes everybody, needs allow_test_sources = true")
 		end

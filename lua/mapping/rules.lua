@@ -13,9 +13,9 @@ local KEYSTONE = { lists = "absent", numbers = "absent", empty_list = "absent", 
 -- So many rules cross to the jail at once.
 local AT_ONCE = 200
 
-local function beginning(dialect, version)
-	return { keystone = dialect == "keystone", version = math.tointeger(tonumber(version or "1.0") // 1), ids = {}, names = {}, projects = {},
-		seen = {}, seen_ids = {} }
+local function beginning(dialect, version, many_values)
+	return { keystone = dialect == "keystone", version = math.tointeger(tonumber(version or "1.0") // 1), many_values = many_values,
+		ids = {}, names = {}, projects = {}, seen = {}, seen_ids = {} }
 end
 
 local function call(part, values, state, explain)
@@ -98,7 +98,7 @@ function rules.evaluate(asked, claims)
 	if not plan then return nil, refusal("invalid_rules", why), {} end
 	local options = setmetatable(asked, { __index = dialect == "keystone" and KEYSTONE or CLOUD })
 	local values = plans.values(plan, claims, options)
-	local state, refused, trace = run(plan, values, beginning(dialect, asked.version), asked.explain)
+	local state, refused, trace = run(plan, values, beginning(dialect, asked.version, options.many_values), asked.explain)
 	if not state then return nil, refused, trace end
 	local made
 	made, refused = (dialect == "keystone" and for_keystone or for_cloud)(state)

@@ -55,6 +55,10 @@ local function proceed(req, context, t)
 	-- The person is known, and nothing but consent may be missing: now the policies are asked.
 	if policy.asked(context.application) and (verdict == "silent" or verdict == "consent" or code == "consent_required") then
 		local decision = policy.decide(req, context, t, current)
+		if decision.allowed then
+			local converted = policy.converts(req, context, t, current, decision.scopes)
+			if not converted.allowed then decision = converted end
+		end
 		if not decision.allowed then return policy.refuse(req, context, t, decision) end
 		scopes = decision.scopes
 		verdict, code, description = session.decide(t, current, context.application, scopes, req)

@@ -1,6 +1,7 @@
 -- oidc/policy.lua: what the application's policies say to an authorization request: asked when the person is known and before
 -- consent, and again each time the request goes on.
 local answer   = require "oidc/answer"
+local conversions = require "auth/conversions"
 local events   = require "auth/events"
 local policies = require "auth/policies"
 local scope    = require "kit/scope"
@@ -11,7 +12,7 @@ local policy = {}
 local PATH = "/application/o/authorize/"
 
 function policy.asked(application)
-	return application.policies ~= nil and #application.policies > 0
+	return application.conversion_rules ~= nil or (application.policies ~= nil and #application.policies > 0)
 end
 
 -- What such a response type is called in authentik's policies.
@@ -41,6 +42,16 @@ function policy.decide(req, context, t, current)
 		}
 	end
 	return decision
+end
+
+-- Would the cloud behind the application take the person, with these scopes? { allowed, message }.
+function policy.converts(req, context, t, current, scopes)
+	local narrowed = policies.claims(t.params.claims, t.params.consent_scopes, scopes)
+	return conversions.decide {
+		user = current.user, application = context.application, scopes = scope.intersect(t.params.scopes, scopes),
+		grant_type = grant_type(t.params.response_type or "code"), login = current.login, session_id = current.id, req = req,
+		requested = narrowed, alone = t.params.response_type == "id_token",
+	}
 end
 
 -- The request with what the policies left of it (S20).

@@ -183,7 +183,20 @@ local function add_id(state, id)
 	state.ids[#state.ids + 1] = id
 end
 
+-- One name for each value, where the owner has it so (many_values = "each").
+local function each_of(template, places)
+	local part = template.name and #template.name == 1 and template.name[1]
+	local values = type(part) == "number" and places[part + 1] or {}
+	return #values > 1 and values
+end
+
 local function add_group(state, template, places)
+	local many = state.many_values == "each" and each_of(template, places)
+	if many then
+		local domain = template.domain and texts(template.domain, places, "group.domain")
+		for _, name in ipairs(many) do add_name(state, { name = name, domain = domain }) end
+		return
+	end
 	local group = texts(template, places, "group")
 	if group.id then return add_id(state, group.id) end
 	if not group.name then return end

@@ -1,0 +1,44 @@
+-- auth/conversions.lua: would the cloud behind an application take this person? Its conversion rules (mapping/conversions) are asked about
+-- the ID token before it is issued, so that who would be refused there is told here, and the owner finds why in the audit log.
+local claims = require "auth/claims"
+local events = require "auth/events"
+
+local conversions = {}
+
+local WORDS = {
+	no_groups = "Your account is in none of the groups that this application needs.",
+	no_rule_matched = "Your account does not fulfil the conditions of this application.",
+	no_match = "Your account does not fulfil the conditions of this application.",
+}
+local OTHER = "This application could not tell who you are from your account."
+
+-- What happened, one line a rule, for the event.
+local function explained(trace)
+	local lines = {}
+	for _, rule in ipairs(trace) do
+		local last = rule.remote and rule.remote[#rule.remote]
+		local why = last and not rule.applies and (": %s %s"):format(last.attribute, last.values and last.condition or "is absent") or ""
+		lines[#lines + 1] = ("rule %d %s%s"):format(rule.rule, rule.applies and "applies" or "does not apply", why)
+	end
+	return table.concat(lines, "; ")
+end
+
+-- context: as auth/claims has it. Returns { allowed, message }.
+function conversions.decide(context)
+	local name = context.application.conversion_rules
+	if not name then return { allowed = true } end
+	local mapping = require "mapping/conversions"
+	local token = claims.for_id_token(context)
+	token.sub = token.sub or claims.subject(context)
+	local about = { person = context.user, application = context.application, req = context.req, session_id = context.session_id }
+	local made, refused, trace = mapping.apply(name, token, about, true)
+	if made then return { allowed = true } end
+	events.add {
+		kind = "conversion_refused", user = context.user, application = context.application, session = context.session_id, req = context.req,
+		reason = ("conversion rules %s: %s"):format(name, refused.reason), merge = true,
+		person = ("%s; %s"):format(refused.message, explained(trace or {})),
+	}
+	return { allowed = false, message = WORDS[refused.reason] or OTHER, by = name }
+end
+
+return conversions
