@@ -72,3 +72,13 @@ export function checksum(text) {
 	for (let place = 0; place < 6; place++, number = Math.floor(number / 62)) out = digits[number % 62] + out;
 	return out;
 }
+
+// What a person does whom a program has told to type `code` at `address`.
+export async function approve(broker, address, code, { username = 'alice', password = 'wonderland', answer = 'allow', browser = new Browser(broker) } = {}) {
+	let at = await browser.open(address);
+	if (/id="signin"/.test(at.page.text)) at = await browser.signIn(at.page, username, password);
+	at = await browser.submit(at.page, { code }, 'device');
+	at = await browser.submit(at.page, { answer }, 'answer');
+	assert.equal(at.page.status, 200, at.page.text);
+	return at.page;
+}
