@@ -117,16 +117,26 @@ local function serve(req, found)
 	return dispatch(req, found.endpoint, slug)
 end
 
+-- The one catcher of the product: the answer of run(req, found), and what was raised in place of one.
+local function answered(run, req, found)
+	local ok, response = pcall(run, req, found)
+	if ok then return response end
+	outage.notice(response)
+	return boundary.answer(req, found.endpoint, response), response
+end
+
+-- What a command asks of `endpoint` (nil: of the one at its path), answered as to the network, but for gate and log.
+local function asked_by_command(req, endpoint)
+	local found, slug = { endpoint = endpoint }, nil
+	if not endpoint then found.endpoint, slug = routes.find(req.path, req.host) end
+	return answered(function() return dispatch(req, found.endpoint, slug) end, req, found)
+end
+
 -- One request, one answer, one line in the log: never a query, which may hold codes.
 function boot.handle(req)
 	local began, found = time.mono(), {}
-	-- The one catcher of the product.
-	local ok, response = pcall(serve, req, found)
+	local response = answered(serve, req, found)
 	local endpoint = found.endpoint
-	if not ok then
-		outage.notice(response)
-		response = boundary.answer(req, endpoint, response)
-	end
 	outage.over()
 	backchannel.look()
 	local headers = response.headers
@@ -142,6 +152,7 @@ end
 
 -- { argv, stdin, config } → { status, out, err, again }.
 function boot.command(body)
+	body.ask = asked_by_command
 	local ok, answer = pcall(commands.run, body)
 	if ok then return answer end
 	if err.is(answer) then

@@ -5,6 +5,7 @@ local github = require "mapping/github"
 local identity = require "github/identity"
 local mapping = require "mapping/scopes"
 local policies = require "mapping/policies"
+local presets = require "config/presets"
 local print_ = require "command/print"
 local refuse = require "command/refuse"
 local scope = require "kit/scope"
@@ -17,7 +18,9 @@ local POLICY = {
 	usage = "try policy NAME --user U [--app A] [--scope S]… [--grant G] [--claims FILE]", positional = { "NAME" },
 	options = { user = "value", app = "value", scope = "list", grant = "value", claims = "value" },
 }
-local GITHUB = { usage = "try github --user U [--app A]", options = { user = "value", app = "value" } }
+local GITHUB = {
+	usage = "try github --user U [--app A] [--as CLIENT]", options = { user = "value", app = "value", as = "value" },
+}
 
 local function log_lines(list)
 	local lines = {}
@@ -185,6 +188,18 @@ local function plain_identity(who, cost)
 		log = json.array(cost.log or {}) }
 end
 
+-- A client's calls; without --app those of programs that have their client_id in their source are of the application that has it.
+local function as_client(options, person, application, profile, body)
+	local catalogue = require "github/catalogue"
+	local client = catalogue.find(options.as)
+		or refuse('there is no client "%s"; there are: %s', options.as, table.concat(catalogue.names(), " "))
+	local client_id = not application and client.preset and presets.client_id(client.preset)
+	return require("command/rehearsal").run {
+		name = options.as, client = client, person = person, profile = profile, json = options.json, ask = body.ask,
+		application = application or client_id and clients.find(client_id) or nil,
+	}
+end
+
 -- Nothing is allotted: who has no number yet gets one when he signs in.
 function try.verbs.github(argv, first, body)
 	local options = args.parse(argv, first, GITHUB)
@@ -196,6 +211,9 @@ function try.verbs.github(argv, first, body)
 	local profile, cost = github.try(users.view(person), application, (body.config or {}).github_mappings)
 	if not profile then
 		return failed(options, cost)
+	end
+	if options.as then
+		return as_client(options, person, application, profile, body)
 	end
 	local who = identity.preview(person, profile)
 	if options.json then

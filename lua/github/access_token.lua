@@ -80,6 +80,18 @@ local function by_refresh(req, form, application, secrets)
 	return answer(req, issued, scopes)
 end
 
+-- The same for `tidelock try github` (command/rehearsal_token), of a code and a secret that nobody has: row = { code, application_id,
+-- redirect_uri, challenge, scopes }, issued as of github_tokens.issue.
+function access_token.rehearse(req, row, secret, issued)
+	local application, form, secrets = parameters.read(req)
+	local proven = application.client_type == "public"
+	for index = 1, 3 do proven = proven or secrets[index] == secret end
+	err.need(proven, "incorrect_client_credentials")
+	local wrong = form.code ~= row.code and "bad_verification_code" or mismatch(row, form, application)
+	if wrong then err.raise(wrong) end
+	return answer(req, issued, row.scopes)
+end
+
 local grants = { authorization_code = by_code, refresh_token = by_refresh, [devices.GRANT] = by_device }
 
 function access_token.POST(req)

@@ -102,6 +102,8 @@ end
 -- created_at } }, teams = { { number, slug, name, description, organization, parent, role, created_at } } }, borrowed by all who ask.
 -- A mapping that fails leaves an event and raises temporarily_unavailable: never an empty list, which would take rights away.
 function identity.of(user, application, req)
+	local tried = req and req.tried
+	if tried and tried.user_id == user.id then return tried.identity end
 	local key = user.id .. " " .. (application and application.id .. " " .. ((application.github or {}).mapping or "") or "")
 	local entry = known[key]
 	if entry and entry.directory == user.directory and entry.until_ > time.mono() and entry.seen == seen(user) then
@@ -118,6 +120,24 @@ end
 -- The same of a profile as it would be now, for `tidelock try`: what has no number yet gets none.
 function identity.preview(user, profile)
 	return complete(user, profile, function(_, wishes) return numbers.look(wishes) end)
+end
+
+-- The same with numbers for what has none yet, from the end of their range, and the time: endpoints can show it (command/rehearsal).
+-- made_up says that there are such.
+function identity.rehearsed(user, profile)
+	local who, last = identity.preview(user, profile), 2 ^ 31 | 0
+	local function complete_one(thing)
+		if not thing.number then
+			last = last - 1
+			thing.number, who.made_up = last, true
+		end
+		thing.created_at = thing.created_at or time.now()
+	end
+	complete_one(who)
+	for _, list in ipairs { who.organizations, who.teams } do
+		for _, each in ipairs(list) do complete_one(each) end
+	end
+	return who
 end
 
 return identity

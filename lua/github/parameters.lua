@@ -95,7 +95,7 @@ local function with_query(req, form)
 	if not next(query) then return form end
 	local application = with_github(form.client_id or basic(req) or query.client_id)
 	if not application or not application.github.query_secret then
-		if application and not next(form) then
+		if application and not next(form) and not req.tried then
 			events.add { kind = "client_failed", application = application, req = req, merge = true,
 				reason = "the parameters stand in the URL, and query_secret is not set" }
 		end

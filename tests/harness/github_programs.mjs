@@ -16,7 +16,7 @@ const many = Array.from({ length: 101 }, (_, index) => `acme/team-${String(index
 
 // A broker with people of all kinds: carol has all that one can have, many more teams than a page holds, dave no verified address,
 // erin no organisation.
-export async function world(programs, objects = '') {
+export async function world(programs, objects = '', files = {}) {
 	const groups = ['acme/web', 'acme/web/mobile', 'other/ops', ...many];
 	return Broker.start({
 		objects: `github_mapping "default" { script = "mappings/github_org_team.lua" }
@@ -27,7 +27,7 @@ user "dave" { name = "Dave", email = "dave@example.org", password = "wonderland"
 user "erin" { email = "erin@example.org", email_verified = true, password = "wonderland" }
 ${applications(programs)}
 ${objects}`,
-		files: { 'mappings/github_org_team.lua': await readFile(path.join(root, 'etc/mappings/github_org_team.lua'), 'utf8') },
+		files: { 'mappings/github_org_team.lua': await readFile(path.join(root, 'etc/mappings/github_org_team.lua'), 'utf8'), ...files },
 	});
 }
 
