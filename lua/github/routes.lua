@@ -51,7 +51,9 @@ function routes.find(path, api)
 	if number then return avatar, number end
 	local prefixed = path:sub(1, #PREFIX) == PREFIX and path:sub(#PREFIX + 1)
 	local rest_path = api and path or prefixed or unprefixed[path] and path
-	if not rest_path or not (rest_path == "" or rest_path:find("^/")) then return nil end
+	-- Seldom asked for: loaded when it is.
+	if not rest_path then return require("github/profile").find(path) end
+	if not (rest_path == "" or rest_path:find("^/")) then return nil end
 	local endpoint = exact[rest_path == "" and "/" or rest_path]
 	if endpoint then return endpoint, { path = path } end
 	for pattern, each in pairs(patterns) do

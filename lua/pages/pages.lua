@@ -133,6 +133,12 @@ function pages.connection(values)
 	return page("connection", values.application, values, 200, OWN_WINDOW)
 end
 
+-- Somebody or something that GitHub's side knows. values: heading, word (login), text, picture (path), lists = { { title, items = {
+-- { link, name, word } } } }, request_id
+function pages.profile(values)
+	return page("profile", values.heading, values, 200, OWN_WINDOW)
+end
+
 -- values: applications, users
 function pages.lab(values)
 	return page("lab", "Laboratory", values)

@@ -83,6 +83,11 @@ test('a_github_token_and_what_an_application_holds', async () => {
 	await screenshot(page, 'github_connection_phone');
 	await desk();
 	await screenshot(page, 'github_connection');
+	await page.goto(`${broker.url}/alice`);
+	assert.equal(await page.textContent('#heading'), 'Alice Liddell');
+	assert.ok(await page.evaluate(() => document.querySelector('.picture').naturalWidth > 0), 'the picture is there');
+	await screenshot(page, 'github_profile');
+	await page.goBack();
 	assert.equal(await asked(access_token), 200);
 	await page.click('#withdraw button');
 	assert.match(await page.textContent('#done'), /must ask you again/);

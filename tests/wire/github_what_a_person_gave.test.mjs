@@ -2,15 +2,18 @@
 // whoever finds a token does. One broker serves all cases.
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
-import { Broker } from '../harness/broker.mjs';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { Broker, root } from '../harness/broker.mjs';
 import { Browser } from '../harness/browser.mjs';
 import { authorize, clients, connect, exchange, objects } from '../harness/github.mjs';
 import { ask, personalToken } from '../harness/github_rest.mjs';
 
 const broker = await Broker.start({ objects: `${objects}
+github_mapping "default" { script = "github.lua" }
 user "deploy" { type = "service_account", name = "Deployments" }
 application "brief" { name = "Brief", client_secret = "secret-of-brief", redirect_uris = { "https://brief.example.org/cb" }, consent = "implicit", github = { expiring = true } }
-` });
+`, files: { 'github.lua': await readFile(path.join(root, 'etc/mappings/github.lua'), 'utf8') } });
 clients.brief = { client_id: 'brief', client_secret: 'secret-of-brief', redirect_uri: 'https://brief.example.org/cb' };
 const alice = new Browser(broker);
 await alice.signIn(await alice.get('/signin'));
@@ -100,6 +103,21 @@ test('the_page_of_an_application_asks_who_is_there_and_is_nobody_elses', async (
 	const own = await alice.get('/settings/connections/applications/asking');
 	assert.match(own.text, /You allowed it \d{4}[^]*Read your e-mail addresses[^]*id="tokens"/);
 	assert.equal((await alice.get('/settings/tokens')).headers.location, '/#github-tokens');
+});
+
+test('html_url_is_a_page_for_those_who_may_see_it', async () => {
+	const token = await personalToken(broker, 'alice', 'read:org');
+	const [user] = [(await ask(broker, '/user', { token })).body];
+	const [team] = (await ask(broker, '/user/teams', { token })).body;
+	const page = await alice.get(new URL(user.html_url).pathname);
+	assert.match(page.text, /<h1 id="heading">Alice Liddell<\/h1>[^]*<code id="word">alice<\/code>[^]*href="\/example"/);
+	assert.match((await alice.get(new URL(team.html_url).pathname)).text, new RegExp(`<code id="word">${team.organization.login}/${team.slug}</code>[^]*href="/alice"`));
+	assert.match((await alice.get(new URL(team.organization.html_url).pathname)).text, /<h2>Teams<\/h2>/);
+	const stranger = new Browser(broker);
+	assert.equal((await stranger.get('/alice')).status, 404, 'nobody is told who there is');
+	assert.match((await stranger.open(new URL(team.html_url).pathname)).page.text, /id="signin"/);
+	for (const nothing of ['/nobody-of-this-name', '/orgs/example/teams/nothing', '/orgs/nothing/teams/x']) assert.equal((await alice.get(nothing)).status, 404, nothing);
+	assert.equal((await alice.post('/alice', {})).status, 404);
 });
 
 test('whoever_finds_tokens_ends_them', async () => {
