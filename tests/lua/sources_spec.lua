@@ -3,6 +3,7 @@ local akkess = require "config/akkess"
 local arrivals = require "auth/arrivals"
 local database = require "store/database"
 local declared = require "store/declared"
+local groups = require "store/groups"
 local identities = require "store/identities"
 local rows = require "store/rows"
 local sources = require "auth/sources"
@@ -60,7 +61,7 @@ local function declare(settings)
 	settings.label = settings.label or "s" .. made
 	settings.kind = settings.kind or "oidc"
 	settings.client_id = settings.client_id or "client"
-	settings.issuer = settings.issuer or "https://upstream.example"
+	settings.issuer = settings.issuer or settings.kind == "oidc" and "https://upstream.example" or nil
 	return config_sources.complete(settings, function(field, message) error(field .. ": " .. message) end)
 end
 
@@ -90,9 +91,42 @@ local function land(source, came, current)
 	return users.by_id(user.id)
 end
 
-return {
+local function refused(reason, source, came, current)
+	local user, why = land(source, came, current)
+	assert(not user, "somebody came in, not refused as " .. reason)
+	assert(why == reason, ("refused as %s, not %s"):format(why, reason))
+end
+
+-- Somebody with these claims.
+local function came(subject, claims)
+	local all = { sub = subject }
+	for name, value in pairs(claims or {}) do all[name] = value end
+	return { subject = subject, claims = all, info = all }
+end
+
+-- A user who is here already, made as a command makes one.
+local function person(name, fields, group)
+	local user = { username = name }
+	for key, value in pairs(fields or {}) do user[key] = value end
+	local list, id = users.insert_statements(user)
+	if group then list[#list + 1] = groups.join_statement(id, groups.by_name(group).id) end
+	list[#list + 1] = users.directory_statement()
+	assert(rows.batch(list))
+	return users.by_id(id)
+end
+
+local function group(name, permissions)
+	assert(rows.batch((groups.insert_statements { name = name, permissions = permissions })))
+end
+
+local function group_names(user)
+	local out = {}
+	for index, each in ipairs(users.groups(users.by_id(user.id))) do out[index] = each.name end
+	return table.concat(out, " ")
+end
+
+local cases = {
 	["seed 001's two objects load unchanged"] = function()
-		database.migrate()
 		local oidc = assert(akkess.of_file(OIDC))
 		assert(oidc.kind == "oidc" and oidc.issuer == "https://accounts.google.com" and oidc.more.issuers[1] == "accounts.google.com")
 		assert(oidc.client_id == "xyz.apps.googleusercontent.com" and oidc.client_secret == nil and oidc.visibility == "public")
@@ -103,11 +137,302 @@ return {
 	end,
 	["somebody new is enrolled once and is the same person from then on"] = function()
 		local source = source_of {}
-		local came = { subject = "1", claims = { sub = "1" }, info = { preferred_username = "new-one", name = "New One", email = "n@x.example" } }
-		local user = assert(land(source, came))
+		local info = { preferred_username = "new-one", name = "New One", email = "n@x.example" }
+		local user = assert(land(source, came("1", info)))
 		assert(user.username == "new-one" and user.name == "New One" and user.email == "n@x.example" and not user.email_verified)
-		came.info.name = "Newer One"
-		local again = assert(land(source, came))
-		assert(again.id == user.id and again.name == "Newer One" and #identities.of_user(user.id) == 1)
+		info.name, info.preferred_username = "Newer One", "renamed"
+		local again = assert(land(source, came("1", info)))
+		assert(again.id == user.id and again.name == "Newer One" and again.username == "new-one" and #identities.of_user(user.id) == 1)
+	end,
+	["who has no name is called by the address, else by what he is known by"] = function()
+		local source = source_of { label = "nameless" }
+		assert(land(source, came("1", { email = "plain@x.example" })).username == "plain@x.example")
+		assert(land(source, came("2")).username:find("^nameless%-%x+$"))
+		assert(land(source, came("3", { preferred_username = "Two Words" })).username == "Two-Words")
+		refused("username_unfit", source, came("4", { preferred_username = "signin" }))
+		refused("username_unfit", source, came("4", { preferred_username = ("x"):rep(151) }))
+		refused("no_subject", source, came("", { preferred_username = "nobody" }))
+		refused("no_subject", source, came("a\0b", { preferred_username = "nobody" }))
+	end,
+	["a name that somebody has, in whatever spelling, makes no second person"] = function()
+		local source = source_of {}
+		person "taken"
+		refused("username_taken", source, came("1", { preferred_username = "taken" }))
+		refused("username_taken", source, came("1", { preferred_username = "TAKEN" }))
+		local gone = person "was-here"
+		rows.batch(users.delete_statements(gone))
+		refused("username_taken", source, came("1", { preferred_username = "was-here" }))
+		assert(#rows.all("select * from identities where source = $1", source.name) == 0)
+	end,
+	["a source that enrols nobody lets in whom somebody has linked (Akkess)"] = function()
+		local source = source_of { enrolment = false }
+		refused("not_enrolled", source, came("1", { preferred_username = "stranger" }))
+		local user = person "linked"
+		rows.batch { identities.insert_statement { pool = source.pool, subject = "1", user_id = user.id, source = source.name } }
+		assert(land(source, came("1", { preferred_username = "anything" })).id == user.id)
+	end,
+	["the matching modes link and deny as they say (S25, security-cases 4)"] = function()
+		person("m-verified", { email = "v@m.example", email_verified = true })
+		person("m-unverified", { email = "unsure@m.example" })
+		person("m-twin-1", { email = "t@m.example", email_verified = true })
+		person("m-twin-2", { email = "T@m.example", email_verified = true })
+		person("m-off", { email = "off@m.example", email_verified = true, active = false })
+		group("m-admins", { "everything" })
+		person("m-admin", { email = "admin@m.example", email_verified = true }, "m-admins")
+		local function mail(email, verified, name) return { email = email, email_verified = verified, preferred_username = name } end
+		-- mode, claims, whom it becomes or why not
+		local cases = {
+			{ "identifier", mail("u@m.example", true, "m-new-1"), "m-new-1" },
+			{ "email_link", mail("v@m.example", true, "m-x"), "m-verified" },
+			{ "email_link", mail("V@M.example", true, "m-x"), "m-verified" },
+			{ "email_link", mail("v@m.example", "true", "m-x"), "m-verified" },
+			{ "email_link", mail("v@m.example", false, "m-x"), nil, "email_unverified" },
+			{ "email_link", mail("v@m.example", nil, "m-x"), nil, "email_unverified" },
+			{ "email_link", mail(nil, true, "m-x"), nil, "no_email" },
+			{ "email_link", mail("unsure@m.example", true, "m-x"), nil, "email_taken" },
+			{ "email_link", mail("t@m.example", true, "m-x"), nil, "email_ambiguous" },
+			{ "email_link", mail("off@m.example", true, "m-x"), nil, "disabled" },
+			{ "email_link", mail("admin@m.example", true, "m-x"), nil, "protected" },
+			{ "email_link", mail("new@m.example", true, "m-new-2"), "m-new-2" },
+			{ "email_deny", mail("v@m.example", true, "m-x"), nil, "email_taken" },
+			{ "email_deny", mail("other@m.example", false, "m-new-3"), "m-new-3" },
+			{ "email_deny", mail(nil, nil, "m-x"), nil, "no_email" },
+			{ "username_link", mail(nil, nil, "m-unverified"), "m-unverified" },
+			{ "username_link", mail(nil, nil, "M-Unverified"), nil, "username_taken" },
+			{ "username_link", mail(nil, nil, "m-admin"), nil, "protected" },
+			{ "username_link", mail(nil, nil, "m-off"), nil, "disabled" },
+			{ "username_link", mail(nil, nil, nil), nil, "no_username" },
+			{ "username_link", mail(nil, nil, "m-new-4"), "m-new-4" },
+			{ "username_deny", mail(nil, nil, "m-verified"), nil, "username_taken" },
+			{ "username_deny", mail(nil, nil, "m-new-5"), "m-new-5" },
+		}
+		for index, case in ipairs(cases) do
+			local source = source_of { matching = case[1] }
+			local user, why = land(source, came("s", case[2]))
+			assert((user and user.username) == case[3] and why == case[4],
+				("case %d (%s): %s, %s"):format(index, case[1], user and user.username or "nobody", why or "in"))
+		end
+	end,
+	["a name that looks like an address is believed like one"] = function()
+		person("person@m.example")
+		local source = source_of { matching = "username_link", username_attribute = "email" }
+		refused("email_unverified", source, came("1", { email = "person@m.example" }))
+		assert(land(source, came("1", { email = "person@m.example", email_verified = true })).username == "person@m.example")
+	end,
+	["an assertion of another address verifies nothing"] = function()
+		local source = source_of { email_attribute = "other" }
+		local user = land(source, came("1", { preferred_username = "two-mails", email = "real@x.example", email_verified = true,
+			other = "victim@x.example" }))
+		assert(user.email == "victim@x.example" and not user.email_verified)
+	end,
+	["who is switched off stays out, whoever vouches for him (CVE-2025-53942)"] = function()
+		local source = source_of {}
+		local user = assert(land(source, came("1", { preferred_username = "off-later" })))
+		rows.batch { users.update_statement(user.id, { active = false }) }
+		refused("disabled", source, came("1"))
+		local _, list = arrivals.land(source, came("2", { preferred_username = "off-between" }))
+		rows.batch(list)
+		local off = users.by_name "off-between"
+		local again, statements = arrivals.land(source, came "2")
+		rows.batch { users.update_statement(off.id, { active = false }) }
+		assert(again and not rows.batch(statements), "switched off between look and sign-in")
+	end,
+	["linking while signed in: once, and nobody else's, and no administrator's"] = function()
+		local source = source_of { enrolment = false }
+		local one, two = person "link-one", person "link-two"
+		assert(land(source, came("1", { preferred_username = "whatever", name = "Upstream" }), one).id == one.id)
+		assert(land(source, came "1").id == one.id)
+		refused("linked_elsewhere", source, came "1", two)
+		assert(land(source, came "1", one).id == one.id, "his own again")
+		group("link-admins", { "manage_users" })
+		refused("protected", source, came "2", person("link-admin", {}, "link-admins"))
+		rows.batch { identities.unlink_statement(source.pool, "1", one.id) }
+		refused("not_enrolled", source, came "1")
+	end,
+	["S26: a name by which somebody was enrolled is claimed once and then pinned"] = function()
+		local function waiting(source, name, username, fields, in_group)
+			local user = person(name, fields, in_group)
+			rows.batch { identities.name_statement { pool = source.pool, username = username, user_id = user.id, source = source.name } }
+			return user
+		end
+		local trusted = source_of { trusted_usernames = true, enrolment = false }
+		local user = waiting(trusted, "waits", "known-there")
+		assert(land(trusted, came("1", { preferred_username = "known-there" })).id == user.id)
+		assert(land(trusted, came("1", { preferred_username = "renamed-there" })).id == user.id, "the subject counts from now on")
+		refused("name_pinned", trusted, came("2", { preferred_username = "known-there" }))
+		local mail = waiting(trusted, "waits-mail", "w@x.example")
+		refused("email_unverified", trusted, came("3", { preferred_username = "w@x.example" }))
+		assert(land(trusted, came("3", { preferred_username = "w@x.example", email = "w@x.example", email_verified = true })).id == mail.id)
+		group("waiting-admins", { "everything" })
+		waiting(trusted, "waits-admin", "boss", {}, "waiting-admins")
+		refused("protected", trusted, came("4", { preferred_username = "boss" }))
+		local untrusted = source_of {}
+		waiting(untrusted, "waits-in-vain", "vain")
+		refused("name_untrusted", untrusted, came("1", { preferred_username = "vain" }))
+		-- Two who come at once: the second one's batch does not hold.
+		local both = waiting(trusted, "waits-twice", "twice")
+		local _, first = arrivals.land(trusted, came("5", { preferred_username = "twice" }))
+		local _, second = arrivals.land(trusted, came("6", { preferred_username = "twice" }))
+		assert(rows.batch(first) and not rows.batch(second) and #identities.of_user(both.id) == 1)
+	end,
+	["S26: the same subject of one pool is one person, of two pools two"] = function()
+		local one, other, alone = declare { label = "pool-a" }, declare { label = "pool-b" }, declare { label = "pool-c" }
+		apply { sources = { one, other, alone }, subject_pools = { { label = "shared", name = "shared", sources = { "pool-a", "pool-b" } } } }
+		local user = land(sources.by_name "pool-a", came("77", { preferred_username = "pooled" }))
+		assert(land(sources.by_name "pool-b", came("77", { preferred_username = "anything" })).id == user.id)
+		refused("username_taken", sources.by_name "pool-c", came("77", { preferred_username = "pooled" }))
+		assert(land(sources.by_name "pool-c", came("77", { preferred_username = "another" })).id ~= user.id)
+		-- A pool that goes leaves everybody with the source that he came by.
+		table.remove(everything.subject_pools)
+		apply {}
+		assert(land(sources.by_name "pool-a", came("77")).id == user.id)
+		refused("username_taken", sources.by_name "pool-b", came("77", { preferred_username = "pooled" }))
+	end,
+	["what follows the source, once or always or never (Akkess case 10)"] = function()
+		-- sync, name at the first and second sign-in, edited here between, name in the end
+		local cases = {
+			{ "always", "First", "Second", nil, "Second" }, { "always", "First", "Second", "Edited", "Second" },
+			{ "always", "First", nil, nil, "First" }, { "always", nil, "Second", nil, "Second" },
+			{ "once", "First", "Second", nil, "First" }, { "once", "First", "Second", "Edited", "Edited" }, { "once", "First", nil, nil, "First" },
+			{ "never", "First", "Second", nil, "n7" }, { "never", "First", "Second", "Edited", "Edited" }, { "never", nil, nil, nil, "n7" },
+		}
+		for index, case in ipairs(cases) do
+			local source = source_of { attributes = { name = case[1] } }
+			local username = case[5] == "n7" and "n7" .. index or "sync-" .. index
+			local user = land(source, came("1", { preferred_username = username, name = case[2] }))
+			if case[4] then rows.batch { users.update_statement(user.id, { name = case[4] }) } end
+			user = land(source, came("1", { preferred_username = username, name = case[3] }))
+			local wanted = case[5] == "n7" and username or case[5]
+			assert(user.name == wanted, ("case %d: %s, not %s"):format(index, user.name, wanted))
+		end
+		-- Enrolled by somebody: once is the first sign-in.
+		local source = source_of { attributes = { name = "once" }, enrolment = false }
+		local user = person("sync-linked", { name = "Placeholder" })
+		rows.batch { identities.insert_statement { pool = source.pool, subject = "1", user_id = user.id, source = source.name } }
+		assert(land(source, came("1", { name = "From There" })).name == "From There")
+		assert(land(source, came("1", { name = "Later" })).name == "From There")
+	end,
+	["groups of a source are made equal to what it says; others stay"] = function()
+		group "local"
+		group "chess"
+		local source = source_of { label = "grouped", groups = true }
+		local function with(list) return came("1", { preferred_username = "member", groups = list }) end
+		local user = land(source, with { "readers", "writers" })
+		assert(group_names(user) == "readers writers")
+		rows.batch { groups.join_statement(user.id, groups.by_name("local").id), users.directory_statement() }
+		land(source, with { "writers", "chess" })
+		assert(group_names(user) == "chess (grouped) local writers", "a group here of the same name is another one")
+		land(source, with { "writers", "chess" })
+		land(source, with {})
+		assert(group_names(user) == "local")
+		land(source, came("1", {}))
+		assert(group_names(user) == "local", "no word about groups changes nothing")
+		-- What a command gives stays when the source takes it away.
+		land(source, with { "writers" })
+		rows.batch { groups.join_statement(user.id, groups.by_name("writers").id), users.directory_statement() }
+		land(source, with {})
+		assert(group_names(user) == "local writers")
+		local came_without = with { "writers" }
+		came_without.groups_complete = false
+		refused("groups_unread", source, came_without)
+	end,
+	["group matching links by name or denies, and fills nothing that gives permissions (S25)"] = function()
+		group "linked"
+		group("bosses", { "everything" })
+		group "under-bosses"
+		rows.batch { groups.parent_statement(groups.by_name("under-bosses").id, groups.by_name("bosses").id) }
+		local source = source_of { groups = true, group_matching = "name_link" }
+		local user = land(source, came("1", { preferred_username = "linker", groups = { "linked", "bosses", "under-bosses", "fresh" } }))
+		assert(group_names(user) == "fresh linked")
+		-- One that gives permissions later is left.
+		rows.batch { groups.update_statement(groups.by_name("fresh").id, { permissions = { "read_directory" } }) }
+		local plain = source_of { groups = true, group_matching = "name_deny" }
+		refused("group_taken", plain, came("1", { preferred_username = "denied", groups = { "linked" } }))
+		assert(not users.by_name "denied")
+		assert(group_names(land(plain, came("1", { preferred_username = "denied", groups = { "own" } }))) == "own")
+		assert(group_names(land(plain, came("1", { preferred_username = "denied", groups = { "own" } }))) == "own", "it is his own by now")
+	end,
+	["a source that leaves the file signs nobody in, takes its memberships along, and knows everybody on return (S11)"] = function()
+		local one = declare { label = "leaves", groups = true }
+		apply { sources = { one } }
+		local user = land(sources.by_name "leaves", came("1", { preferred_username = "stays", groups = { "theirs" } }))
+		assert(group_names(user) == "theirs")
+		table.remove(everything.sources)
+		apply {}
+		assert(not sources.by_name "leaves" and group_names(user) == "")
+		apply { sources = { one } }
+		assert(land(sources.by_name "leaves", came("1", { groups = { "theirs" } })).id == user.id and group_names(user) == "theirs")
+	end,
+	["what the file says of an identity is so, and is no more when it says it no more"] = function()
+		local source = source_of { label = "for-file", enrolment = false, trusted_usernames = true }
+		local object = { label = "filed", name = "Filed", groups = {}, attributes = {}, _at = "t.lua:1",
+			identities = { { source = "for-file", subject = "1" }, { source = "for-file", username = "named" } } }
+		apply { users = { object } }
+		local user = users.by_name "filed"
+		assert(land(source, came("1", { name = "Another" })).id == user.id and users.by_id(user.id).name == "Filed", "the file owns the name")
+		assert(land(source, came("2", { preferred_username = "named" })).id == user.id)
+		everything.users[#everything.users] = { label = "filed", name = "Filed", groups = {}, attributes = {}, _at = "t.lua:1", identities = {} }
+		apply {}
+		refused("not_enrolled", source, came "1")
+		refused("not_enrolled", source, came("2", { preferred_username = "named" }))
+	end,
+	["kinds know their addresses, and Entra its tenants"] = function()
+		local tenant = "8a7c0000-0000-0000-0000-000000000001"
+		local one = declare { kind = "entra", tenants = { tenant:upper() } }
+		assert(one.tenants[1] == tenant and one.token_url:find(tenant .. "/oauth2/v2.0/token", 1, true) and not one.groups)
+		-- Seed 004's forms.
+		local pasted = declare { kind = "entra", authorization_url = "https://login.microsoftonline.com/" .. tenant .. "/oauth2/v2.0/authorize",
+			token_url = "https://login.microsoftonline.com/" .. tenant .. "/oauth2/v2.0/token", profile_url = "https://graph.microsoft.com/v1.0/me",
+			jwks_url = "https://login.microsoftonline.com/" .. tenant .. "/discovery/v2.0/keys",
+			scopes = { "https://graph.microsoft.com/GroupMember.Read.All" } }
+		assert(pasted.tenants[1] == tenant and pasted.groups and #pasted.scopes == 5)
+		local many = declare { kind = "entra", tenants = { tenant, "8a7c0000-0000-0000-0000-000000000002" } }
+		assert(many.authorization_url:find("/organizations/", 1, true))
+		local us = declare { kind = "entra", authorization_url = "https://login.microsoftonline.us/common/oauth2/v2.0/authorize",
+			profile_url = "https://graph.microsoft.us/v1.0/me", tenants = { tenant } }
+		assert(us.extra.graph == "https://graph.microsoft.us" and us.issuer == "https://login.microsoftonline.us/{tenantid}/v2.0")
+		for _, wrong in ipairs { {}, { tenants = { "contoso.com" } },
+			{ authorization_url = "https://login.microsoftonline.com/common/oauth2/v2.0/authorize" } } do
+			wrong.kind = "entra"
+			assert(not pcall(declare, wrong))
+		end
+		local ghe = declare { kind = "github", issuer = "https://ghe.example.org/", groups = true }
+		assert(ghe.profile_url == "https://ghe.example.org/api/v3/user" and ghe.scopes[3] == "read:org" and ghe.enrolment)
+		assert(not declare({ kind = "github" }).enrolment, "everybody on earth has an account there")
+		local bare = config_sources.complete({ label = "bare", kind = "google", client_id = "g" }, error)
+		assert(bare.issuer == "https://accounts.google.com" and not bare.enrolment)
+	end,
+	["Akkess's documents are read tolerantly, and what is wrong is named by its field (C5 1, 3)"] = function()
+		local function read(text) return akkess.of_file(text) end
+		local misspelt = OAUTH2:gsub("adapterConfigOauth2", "adapterConfigOuath2"):gsub('"visibility"', '"visibiltiy"')
+		local one, other = read(OAUTH2), read(misspelt)
+		assert(json.encode(one) == json.encode(other), "one stored object, whichever way it is spelled")
+		assert(one.more.akkess.adapterConfigOauth2 and one.more.akkess.visibility == "PUBLIC")
+		local cases = {
+			{ '{"adapter":"OIDC","visibility":"PUBLIC"}', "adapterConfigOidc" },
+			{ (OAUTH2:gsub("adapterConfigOauth2", "adapterConfigOidc")), "adapterConfigOauth2" },
+			{ (OIDC:gsub('"OIDC"', '"SAML"')), "adapter" }, { (OIDC:gsub('"PUBLIC"', '"SECRET"')), "visibility" },
+			{ (OIDC:gsub('"ONCE"', '"TWICE"')), "syncOption" }, { (OIDC:gsub('"audience"', '"audiance"')), "audience" },
+			{ (OAUTH2:gsub('"tokenUrl"', '"tokenurl"')), "tokenUrl" }, { (OIDC:gsub('"attribute": "email"', '"x": "y"')), "attribute" },
+			{ (OIDC:gsub('"visibility"', '"visibiltiy": "HIDDEN", "visibility"')), "visibility" }, { "[]", "" }, { '{"visibility":"PUBLIC"}', "adapter" },
+		}
+		for index, case in ipairs(cases) do
+			local settings, why, field = read(case[1])
+			assert(not settings and why and (field or ""):find(case[2], 1, true), ("case %d: %s %s"):format(index, tostring(why), tostring(field)))
+		end
+		local kept = read((OIDC:gsub('"adapter"', '"auditInfo": {"by": "x", "list": []}, "adapter"')))
+		assert(kept.more.akkess.auditInfo.by == "x", "what we do not know is kept")
+		local hidden = read '{"adapter":"IAM_BASIC_IDP","visibility":"HIDDEN","name":null,"key":"test"}'
+		assert(hidden.kind == "basic" and hidden.visibility == "hidden" and not hidden.name)
 	end,
 }
+
+-- In whatever order they run, the tables are there.
+local out = {}
+for name, case in pairs(cases) do
+	out[name] = function()
+		assert(database.migrate())
+		case()
+	end
+end
+return out
