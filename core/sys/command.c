@@ -40,6 +40,8 @@ void command_usage(FILE *to)
 	      "  key     list|rotate|retire       signing keys\n"
 	      "  try     scope|policy NAME --user U [--app A]\n"
 	      "                                   run one script; print result, cost and log\n"
+	      "  try     github --user U [--app A] [--as CLIENT]\n"
+	      "                                   who somebody is to GitHub's clients\n"
 	      "  try     source NAME --claims FILE\n"
 	      "                                   who somebody from a source would be\n"
 	      "  try     rules FILE --claims FILE …\n"

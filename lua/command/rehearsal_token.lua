@@ -19,15 +19,15 @@ local CODE, SECRET = "tlc_rehearsal", "rehearsal"
 
 -- What the program would send as its redirect_uri: the path is in its source, where it runs is told by what is registered.
 local function redirect_of(run)
-	local callback, registered = run.client.callback or "", run.application.redirect_uris or {}
-	local first
-	for _, each in ipairs(registered) do
+	local callback, first = run.client.callback or "", nil
+	local ending = callback:gsub("%p", "%%%0"):gsub("%%%*", "[^/]+") .. "$"
+	for _, each in ipairs(run.application.redirect_uris or {}) do
 		if type(each) == "string" then
-			if each:sub(-#callback) == callback then return each end
+			if each:find(ending) then return each end
 			first = first or each
 		end
 	end
-	return first and (urls.origin(first) or "") .. callback
+	return first and (urls.origin(first) or "") .. callback:gsub("%*", "NAME")
 end
 
 local function form(list)

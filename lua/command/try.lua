@@ -200,9 +200,18 @@ local function as_client(options, person, application, profile, body)
 	}
 end
 
+local function list_clients(options)
+	local catalogue, list = require "github/catalogue", {}
+	for index, name in ipairs(catalogue.names()) do list[index] = { name = name, title = catalogue.find(name).title } end
+	return print_.list(options, list, { { "name", "CLIENT" }, { "title", "PROGRAM" } })
+end
+
 -- Nothing is allotted: who has no number yet gets one when he signs in.
 function try.verbs.github(argv, first, body)
 	local options = args.parse(argv, first, GITHUB)
+	if options.as == "help" then
+		return list_clients(options)
+	end
 	local person = person_named(options, GITHUB)
 	local application = options.app and application_named(options.app) or nil
 	if application and not application.github then

@@ -2,10 +2,11 @@
 -- that they make, in their order, and what they read. `tidelock try github --as NAME` goes through it (command/rehearsal).
 --
 -- An entry:
---   title; callback = the path of its redirect URI; scope = as it asks; flow = "web" (nil), "device" or "personal" (somebody types a
---   personal token into it); authorize = further parameters, no_redirect = it sends no redirect_uri, pkce = it sends a challenge
+--   title; callback = the path of its redirect URI, where * is what its administrator chose; scope = as it asks; flow = "web" (nil),
+--   "device" or "personal" (somebody types a personal token into it); authorize = further parameters, no_redirect = it sends no
+--   redirect_uri, pkce = it sends a challenge
 --   token = how it redeems a code: "go" (x/oauth2: Basic, then the body), "body", "basic", "query" (all in the URL) or "json";
---   accept = "json" where it asks for JSON; bare = neither grant_type nor redirect_uri; reads_form, reads_json = only that
+--   accept = "json" where it asks for JSON; bare = neither grant_type nor redirect_uri; reads_form = nothing else
 --   api = how it shows the token: "token" (nil), "Bearer" or "query"; prefix = of its paths (nil: /api/v3); calls
 --   needs, wants = { email, organizations, teams = what becomes of somebody who has none }: needs break it
 --   scopes = "literal": it looks for each scope that it asked for in the answer; port = false: its form takes a host without port

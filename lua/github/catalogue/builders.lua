@@ -65,7 +65,7 @@ return {
 		hints = { "its groups come from a token of a service account that may read everybody (token: in its configuration)" },
 	},
 	gitea = {
-		title = "Gitea, Forgejo", callback = "/user/oauth2/github/callback", scope = "user:email", token = "go", api = "Bearer",
+		title = "Gitea, Forgejo", callback = "/user/oauth2/*/callback", scope = "user:email", token = "go", api = "Bearer",
 		calls = { calls.user("id! login! name email bio avatar_url! location"), calls.emails_if_none("verified") },
 		needs = { email = "it refuses whoever has no address" },
 		hints = { "releases before 1.14 send the token in the query: github = { query_token = true }" },

@@ -45,7 +45,7 @@ return {
 		wants = { organizations = "with teamWhitelist it refuses them" },
 	},
 	keycloak = {
-		title = "Keycloak", callback = "/broker/github/endpoint", scope = "user:email", token = "body", api = "Bearer",
+		title = "Keycloak", callback = "/broker/*/endpoint", scope = "user:email", token = "body", api = "Bearer",
 		calls = { calls.user(), calls.emails_if_none("primary") }, needs = { email = "it ends with an error when there is no primary address" },
 		hints = { "Base URL and API URL are those of app show; GitHub JSON format may be on or off" },
 	},
@@ -55,7 +55,7 @@ return {
 		wants = { email = "it has no address of them: it reads only the profile" },
 	},
 	kratos = {
-		title = "Ory Kratos", callback = "/self-service/methods/oidc/callback/github", scope = "user:email", token = "go", api = "Bearer",
+		title = "Ory Kratos", callback = "/self-service/methods/oidc/callback/*", scope = "user:email", token = "go", api = "Bearer",
 		scopes = "literal", preset = "kratos", calls = { calls.user(), calls.emails("verified") },
 		wants = { email = "a schema that requires an address asks them for one" },
 	},

@@ -41,7 +41,7 @@ return {
 		hints = { "it keeps numbers: those of people, organisations and teams stay, whatever they are called later" },
 	},
 	openshift = {
-		title = "OpenShift", callback = "/oauth2callback/github", scope = "user:email read:org", token = "query", reads_form = true,
+		title = "OpenShift", callback = "/oauth2callback/*", scope = "user:email read:org", token = "query", reads_form = true,
 		api = "Bearer", preset = "openshift",
 		calls = {
 			calls.user("id! login! name email"), calls.organizations("next", { "/user/orgs" }), calls.teams("next", nil, { "/user/teams" }),

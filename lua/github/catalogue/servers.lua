@@ -26,7 +26,7 @@ return {
 		calls = { calls.user(), calls.emails("verified") }, needs = { email = "it asks them for an address, and then verifies it" },
 	},
 	nextcloud = {
-		title = "Nextcloud Social Login", callback = "/apps/sociallogin/custom_oauth2/tidelock", scope = "user:email", token = "body",
+		title = "Nextcloud Social Login", callback = "/apps/sociallogin/custom_oauth2/*", scope = "user:email", token = "body",
 			api = "Bearer",
 		calls = { calls.user("id! login! name email"), calls.emails_if_none("primary"), calls.member },
 		hints = { "its GitHub button knows github.com alone: use Custom OAuth2" },
@@ -49,7 +49,7 @@ return {
 		hints = { "its catalogue asks GraphQL for everybody, with a service account's token" },
 	},
 	spring = {
-		title = "Spring Security", callback = "/login/oauth2/code/github", scope = "read:user", token = "basic", accept = "json",
+		title = "Spring Security", callback = "/login/oauth2/code/*", scope = "read:user", token = "basic", accept = "json",
 			api = "Bearer",
 		calls = { calls.user("id!") }, hints = { "it takes scopes that commas separate for one" },
 	},
@@ -73,7 +73,7 @@ return {
 			calls = { calls.user(), calls.emails("verified") },
 	},
 	["social-auth"] = {
-		title = "python-social-auth", callback = "/complete/github-enterprise/", scope = "user:email,read:org", token = "body", accept = "json",
+		title = "python-social-auth", callback = "/complete/*/", scope = "user:email,read:org", token = "body", accept = "json",
 		calls = { calls.user(), calls.emails_if_none("primary"), calls.member,
 			{ "/teams/{team_number}/members/{login}", each = "team", expects = { 204, 404 } } },
 	},
@@ -86,7 +86,7 @@ return {
 		calls = BOTH, hints = { "with more than one scope set OAUTHLIB_RELAX_TOKEN_SCOPE: GitHub's answers have commas" },
 	},
 	authjs = {
-		title = "Auth.js", callback = "/api/auth/callback/github", scope = "read:user user:email", token = "basic", accept = "json",
+		title = "Auth.js", callback = "/api/auth/callback/*", scope = "read:user user:email", token = "basic", accept = "json",
 			api = "Bearer", pkce = true,
 		calls = BOTH, hints = { "enterprise: { baseUrl }; next-auth 4 bears no send_iss" },
 	},
