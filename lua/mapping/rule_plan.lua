@@ -2,8 +2,8 @@
 -- the jail (mapping/jail/rules.lua). Nothing is refused here: a part that cannot be meant becomes { bad = why }, which refuses whoever
 -- reaches it; mapping/rule_form tells its author before.
 --
--- A plan is { { number, remote = { { name, kind, patterns, regex } }, ["local"] = { object } } }; in an object each text is a template: a
--- list of texts and place numbers.
+-- A plan is short, because it crosses to the jail at each call: { { number, { condition }, { object } } }, a condition { name, kind, is a
+-- regular expression, pattern, … }, and in an object each text a template: a text, a place's number, or a list of both.
 local rule_plan = {}
 
 -- The rules of a document: a bare list, { rules = … } or { mapping = { rules = … } }; and the names that lead there.
@@ -48,7 +48,12 @@ function rule_plan.template(text)
 	flush()
 	return out
 end
-local template = rule_plan.template
+
+local function template(text)
+	local made = rule_plan.template(text)
+	if made.bad or #made > 1 then return made end
+	return made[1] or ""
+end
 
 -- The items of a literal list inside a text, ["a", "b"] or ['a', 'b'], as templates; nil when it is none.
 local function literal_items(text)
@@ -62,7 +67,7 @@ local function literal_items(text)
 		if not to then return nil end
 		local item = body:sub(from, to - 1)
 		if item:find("\\", 1, true) then return nil end
-		out[#out + 1] = template(item)
+		out[#out + 1] = rule_plan.template(item)
 		local comma, rest = body:match("^%s*(,?)()", to + 1)
 		if comma == "" then return body:find("^%s*$", rest) and out or nil end
 		at = rest
@@ -75,7 +80,7 @@ function rule_plan.list_template(text)
 	local whole = place(text)
 	if whole then return { whole = whole } end
 	local items = literal_items(text)
-	return items and { items = items } or template(text)
+	return items and { items = items } or rule_plan.template(text)
 end
 
 -- ---- local ----
@@ -115,7 +120,7 @@ local function bad(what) return { bad = what .. " is not what it must be" } end
 
 -- huawei: groups may be an object { name } of one group.
 local function groups_of(value, dialect)
-	if dialect == "huawei" and type(value) == "table" and type(value.name) == "string" then return { items = { template(value.name) } } end
+	if dialect == "huawei" and type(value) == "table" and type(value.name) == "string" then return { items = { rule_plan.template(value.name) } } end
 	return rule_plan.list_template(value)
 end
 
@@ -153,36 +158,41 @@ local function patterns_of(list, regex)
 end
 
 local function condition_of(entry)
-	if type(entry) ~= "table" or type(entry.type) ~= "string" then return { bad = "a remote entry has no type" } end
+	if type(entry) ~= "table" or type(entry.type) ~= "string" then return { false, "a remote entry has no type" } end
 	for _, kind in ipairs(CONDITIONS) do
 		if entry[kind] ~= nil and entry[kind] ~= json.null then
 			local regex = entry.regex == true
 			local patterns = type(entry[kind]) == "table" and patterns_of(entry[kind], regex)
-			if not patterns then return { bad = kind .. " is no list of texts" } end
-			return { name = entry.type, kind = kind, patterns = patterns, regex = regex }
+			if not patterns then return { false, kind .. " is no list of texts" } end
+			return table.move(patterns, 1, #patterns, 4, { entry.type, kind, regex })
 		end
 	end
-	return { name = entry.type, kind = "value", patterns = {} }
+	return { entry.type, "value", false }
 end
 
 local function rule_of(rule, index, dialect)
-	local made = { number = index, remote = {}, ["local"] = {} }
 	if type(rule) ~= "table" or type(rule.remote) ~= "table" or type(rule["local"]) ~= "table" then
-		made.remote[1] = { bad = "a rule has a list `remote` and a list `local`" }
-		return made
+		return { index, { { false, "a rule has a list `remote` and a list `local`" } }, {} }
 	end
-	for number, entry in ipairs(rule.remote) do made.remote[number] = condition_of(entry) end
-	for number, object in ipairs(rule["local"]) do made["local"][number] = object_of(object, dialect) end
-	return made
+	local conditions, objects = {}, {}
+	for number, entry in ipairs(rule.remote) do conditions[number] = condition_of(entry) end
+	for number, object in ipairs(rule["local"]) do objects[number] = object_of(object, dialect) end
+	return { index, conditions, objects }
 end
 
--- The plan of a document (decoded JSON), or nil and why there is none. dialect: "otc", "huawei" or "keystone".
+-- The plan of a document (decoded JSON) and the names of its attributes as keys, or nil and why there is none. dialect: "otc", "huawei" or
+-- "keystone".
 function rule_plan.of(document, dialect)
 	local rules = rule_plan.rules_of(document)
 	if type(rules) ~= "table" or not json.is_array(rules) then return nil, "there is no list of rules" end
-	local plan = {}
-	for index, rule in ipairs(rules) do plan[index] = rule_of(rule, index, dialect) end
-	return plan
+	local plan, names = {}, {}
+	for index, rule in ipairs(rules) do
+		plan[index] = rule_of(rule, index, dialect)
+		for _, condition in ipairs(plan[index][2]) do
+			if condition[1] then names[condition[1]] = true end
+		end
+	end
+	return plan, names
 end
 
 -- ---- what comes in ----
@@ -223,15 +233,27 @@ local function values_of(value, options)
 	return options.split and split(text) or { text }
 end
 
--- The values of the attributes that the plan names, out of somebody's claims. options = { split = at ";" as Keystone does, lists and
--- numbers = "values" or "absent", empty_list = "absent" or "present" }.
-function rule_plan.values(plan, claims, options)
+-- The values of the named attributes, out of somebody's claims. options = { split = at ";" as Keystone does, lists and numbers = "values" or
+-- "absent", empty_list = "absent" or "present" }.
+function rule_plan.values(names, claims, options)
+	local out = {}
+	for name in pairs(names) do
+		if claims[name] ~= nil then out[name] = values_of(claims[name], options) end
+	end
+	return out
+end
+
+-- The rules that these values may reach: without one of its attributes a rule applies to nobody.
+function rule_plan.within_reach(plan, values)
 	local out = {}
 	for _, rule in ipairs(plan) do
-		for _, condition in ipairs(rule.remote) do
-			local name = condition.name
-			if name and out[name] == nil and claims[name] ~= nil then out[name] = values_of(claims[name], options) end
+		local reached = true
+		for _, condition in ipairs(rule[2]) do
+			if condition[1] and not values[condition[1]] then reached = false end
+			-- What comes after the first that is absent is not looked at; what comes before may refuse.
+			if not condition[1] or condition[3] then break end
 		end
+		if reached then out[#out + 1] = rule end
 	end
 	return out
 end

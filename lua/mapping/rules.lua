@@ -88,16 +88,28 @@ local function for_cloud(state)
 	return { user = name, groups = groups }
 end
 
+-- Of a document and dialect once: documents are not changed.
+local made_plans = setmetatable({}, { __mode = "k" })
+
+local function plan_of(document, dialect)
+	local known = type(document) == "table" and made_plans[document]
+	if known and known.dialect == dialect then return known.plan, known.names end
+	local plan, names = plans.of(document, dialect)
+	if plan then made_plans[document] = { dialect = dialect, plan = plan, names = names } end
+	return plan, names
+end
+
 -- What the rules make of claims (a table as JSON decodes it). asked = { document = the rules, decoded, dialect = "otc" (the default),
 -- "huawei" or "keystone", version = "1.0", "2.0" or "3.0" for Keystone, explain = true to be told what happened, lists, numbers,
 -- empty_list, split: see above }. Returns { user, groups } (for Keystone { user, group_ids, group_names, projects }), or nil and
 -- { reason, message }; and, third, what happened, rule by rule.
 function rules.evaluate(asked, claims)
 	local dialect = asked.dialect or "otc"
-	local plan, why = plans.of(asked.document, dialect)
-	if not plan then return nil, refusal("invalid_rules", why), {} end
+	local plan, names = plan_of(asked.document, dialect)
+	if not plan then return nil, refusal("invalid_rules", names), {} end
 	local options = setmetatable(asked, { __index = dialect == "keystone" and KEYSTONE or CLOUD })
-	local values = plans.values(plan, claims, options)
+	local values = plans.values(names, claims, options)
+	if not asked.explain then plan = plans.within_reach(plan, values) end
 	local state, refused, trace = run(plan, values, beginning(dialect, asked.version, options.many_values), asked.explain)
 	if not state then return nil, refused, trace end
 	local made

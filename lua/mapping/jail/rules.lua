@@ -10,12 +10,14 @@ local function refuse(reason, message, ...) error({ reason = reason, message = m
 -- ---- remote: does a rule apply? ----
 
 local function hit(condition, value)
-	for _, pattern in ipairs(condition.patterns) do
-		if not condition.regex then
+	local regex = condition[3]
+	for index = 4, #condition do
+		local pattern = condition[index]
+		if not regex then
 			if value == pattern then return true end
 		else
 			local ok, found = pcall(regex_match, value, pattern)
-			if not ok then refuse("bad_pattern", "the pattern %q of the attribute %q: %s", pattern, condition.name, found) end
+			if not ok then refuse("bad_pattern", "the pattern %q of the attribute %q: %s", pattern, condition[1], found) end
 			if found then return true end
 		end
 	end
@@ -28,7 +30,7 @@ local function chosen(condition, values, other)
 	for _, value in ipairs(values) do
 		if hit(condition, value) ~= other and not seen[value] then
 			out[#out + 1] = value
-			seen[value] = other or not condition.regex
+			seen[value] = other or not condition[3]
 		end
 	end
 	return out
@@ -54,13 +56,14 @@ local kinds = {
 -- first that fails is not looked at.
 local function places_of(rule, values, seen)
 	local places = {}
-	for index, condition in ipairs(rule.remote) do
-		if condition.bad then refuse("invalid_rules", "rule %d: %s", rule.number, condition.bad) end
-		local have = values[condition.name]
+	for index, condition in ipairs(rule[2]) do
+		local name, kind = condition[1], condition[2]
+		if not name then refuse("invalid_rules", "rule %d: %s", rule[1], kind) end
+		local have = values[name]
 		local holds, gives = false, nil
-		if have then holds, gives = kinds[condition.kind](condition, have) end
+		if have then holds, gives = kinds[kind](condition, have) end
 		if seen then
-			seen[index] = { attribute = condition.name, condition = condition.kind, values = have, holds = holds, gives = gives }
+			seen[index] = { attribute = name, condition = kind, values = have, holds = holds, gives = gives }
 		end
 		if not holds then return nil end
 		if gives then places[#places + 1] = gives end
@@ -76,16 +79,19 @@ local function at(places, index, what)
 end
 
 -- A text place takes one value at each placeholder.
+local function value_at(places, index, what)
+	local list = at(places, index, what)
+	if #list ~= 1 then refuse("many_values", "%s: {%d} has %d values, and there is place for one", what, index, #list) end
+	return list[1]
+end
+
 local function text(template, places, what)
+	if type(template) == "string" then return template end
+	if type(template) == "number" then return value_at(places, template, what) end
 	if template.bad then refuse("bad_template", "%s: %s", what, template.bad) end
 	local out = {}
 	for index, part in ipairs(template) do
-		if type(part) == "number" then
-			local list = at(places, part, what)
-			if #list ~= 1 then refuse("many_values", "%s: {%d} has %d values, and there is place for one", what, part, #list) end
-			part = list[1]
-		end
-		out[index] = part
+		out[index] = type(part) == "number" and value_at(places, part, what) or part
 	end
 	return table.concat(out)
 end
@@ -185,7 +191,7 @@ end
 
 -- One name for each value, where the owner has it so (many_values = "each").
 local function each_of(template, places)
-	local part = template.name and #template.name == 1 and template.name[1]
+	local part = template.name
 	local values = type(part) == "number" and places[part + 1] or {}
 	return #values > 1 and values
 end
@@ -274,9 +280,9 @@ local function run(plan, values, state, trace)
 		local seen = trace and {}
 		local places = places_of(rule, values, seen)
 		if trace then
-			trace[#trace + 1] = { rule = rule.number, applies = places ~= nil, remote = seen, values = places }
+			trace[#trace + 1] = { rule = rule[1], applies = places ~= nil, remote = seen, values = places }
 		end
-		for _, object in ipairs(places and rule["local"] or {}) do add(state, object, places) end
+		for _, object in ipairs(places and rule[3] or {}) do add(state, object, places) end
 	end
 end
 
