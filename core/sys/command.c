@@ -46,6 +46,7 @@ void command_usage(FILE *to)
 	      "                                   who somebody from a source would be\n"
 	      "  try     rules FILE --claims FILE …\n"
 	      "                                   evaluate conversion rules\n"
+	      "  rules   convert FILE --to DIALECT\n"
 	      "  events  [--follow] [--user U]    the audit log\n"
 	      "  version                          this program and the libraries inside\n"
 	      "\n"

@@ -1,5 +1,5 @@
--- command/rules.lua: conversion rules tried and judged as they stand in files: try rules, check --rules. They read no configuration and ask
--- no broker: body.config = { files = { word = text }, unread = { word = why } }.
+-- command/rules.lua: conversion rules tried, judged and converted as they stand in files: try rules, check --rules, rules convert. They
+-- read no configuration and ask no broker: body.config = { files = { word = text }, unread = { word = why } }.
 local args = require "command/args"
 local err = require "kit/err"
 local json_place = require "kit/json_place"
@@ -15,6 +15,8 @@ local TRY = {
 	options = { claims = "list", dialect = "value", schema = "value", explain = "flag", coverage = "flag", login = "flag",
 		["remote-user"] = "value", ["idp-domain"] = "value" },
 }
+local CONVERT = { usage = "rules convert FILE --to otc|huawei|keystone [--from otc|huawei|keystone] [--domain ID]", positional = { "FILE" },
+	options = { to = "value", from = "value", domain = "value" } }
 local CHECK = { usage = "check --rules FILE [--dialect otc|huawei|keystone] [--schema 1.0|2.0|3.0]",
 	options = { rules = "value", dialect = "value", schema = "value" } }
 
@@ -229,12 +231,33 @@ local function try(body)
 	return { status = status, out = table.concat(lines, "\n") .. "\n" }
 end
 
+-- ---- rules convert ----
+
+-- A document says by its look whose it is, where --from does not.
+local function dialect_by_look(document)
+	return type(document) == "table" and document.rules ~= nil and "keystone" or "otc"
+end
+
+local function convert(body)
+	local options = args.parse(body.argv, 3, CONVERT)
+	for _, name in ipairs { options.to or "?", options.from } do
+		if not rules.dialects[name] then args.wrong(CONVERT, "--to and --from are otc, huawei or keystone") end
+	end
+	local document, text, broken = decoded(body, options.FILE)
+	if broken then return broken_rules(options, { broken }) end
+	local from = options.from or dialect_by_look(document)
+	local made, found = require("mapping/rule_conversion").convert(document, from, options.to, options.domain)
+	if #found > 0 then return broken_rules(options, placed(found, text)) end
+	return { out = print_.json(made) }
+end
+
 -- { status, out, err } of a command line over files.
 function command.run(body)
 	local first = body.argv[1]
 	if first == "check" then return check(body) end
 	if first == "try" then return try(body) end
-	args.wrong({ usage = "try rules|check --rules" }, "unknown word")
+	if body.argv[2] == "convert" then return convert(body) end
+	args.wrong({ usage = "try rules|check --rules|rules convert" }, "unknown word")
 end
 
 return command

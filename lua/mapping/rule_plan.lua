@@ -120,7 +120,9 @@ local function bad(what) return { bad = what .. " is not what it must be" } end
 
 -- huawei: groups may be an object { name } of one group.
 local function groups_of(value, dialect)
-	if dialect == "huawei" and type(value) == "table" and type(value.name) == "string" then return { items = { rule_plan.template(value.name) } } end
+	if dialect == "huawei" and type(value) == "table" and type(value.name) == "string" then
+		return { items = { rule_plan.template(value.name) } }
+	end
 	return rule_plan.list_template(value)
 end
 
@@ -233,8 +235,8 @@ local function values_of(value, options)
 	return options.split and split(text) or { text }
 end
 
--- The values of the named attributes, out of somebody's claims. options = { split = at ";" as Keystone does, lists and numbers = "values" or
--- "absent", empty_list = "absent" or "present" }.
+-- The values of the named attributes, out of somebody's claims. options = { split = at ";" as Keystone does, lists and numbers =
+-- "values" or "absent", empty_list = "absent" or "present" }.
 function rule_plan.values(names, claims, options)
 	local out = {}
 	for name in pairs(names) do

@@ -132,6 +132,22 @@ test('keystones_schema_judges_and_what_else_we_would_refuse_are_warnings', async
 		['rules/0/local/0/user/name', 'rules/0/local/1', 'rules/0/remote/0/any_one_of/0']);
 });
 
+test('rules_are_converted_where_the_other_dialect_has_the_words_and_else_the_place_is_told', async () => {
+	const mapping = { rules: [{ remote: [{ type: 'a' }, { type: 'g' }], local: [{ user: { name: '{0}' }, group: { name: 'ops', domain: { id: 'acme' } } }, { groups: '{1}', domain: { id: 'acme' } }] }] };
+	const cloud = await tidelock('rules', 'convert', await file('rules.json', mapping), '--to', 'otc');
+	assert.deepEqual(cloud.json, [{ remote: mapping.rules[0].remote, local: [{ user: { name: '{0}' }, group: { name: 'ops' } }, { groups: '{1}' }] }]);
+	const back = await tidelock('rules', 'convert', await file('cloud.json', cloud.json), '--to', 'keystone', '--domain', 'acme');
+	assert.deepEqual(back.json, { ...mapping, schema_version: '1.0' });
+	const without = await tidelock('rules', 'convert', path.join(dir, 'cloud.json'), '--to', 'keystone');
+	assert.deepEqual([without.status, without.out], [1, '']);
+	assert.match(without.err, /groups need a domain: --domain ID/);
+	mapping.rules[0].remote.push({ type: 'x', whitelist: ['y'] });
+	mapping.rules[0].local.push({ group: { id: 'g1' } });
+	const cannot = await tidelock('rules', 'convert', await file('rules.json', mapping), '--to', 'huawei');
+	assert.equal(cannot.status, 1);
+	assert.match(cannot.err, /rules\.json:1:\d+: the cloud has no whitelist and no blacklist \(rules\/0\/remote\/2\)\n.*by id \(rules\/0\/local\/2\/group\)/);
+});
+
 test('a_pattern_that_takes_for_ever_refuses_and_ends', async () => {
 	const slow = { remote: [{ type: 'a', any_one_of: ['^(a+)+$'], regex: true }], local: [{ user: { name: 'x' } }] };
 	const began = performance.now();
