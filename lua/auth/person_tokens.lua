@@ -115,10 +115,12 @@ function person_tokens.revoke(token, how)
 	}
 end
 
--- "good", "expired", or "ended" with what moved its owner's valid_from.
+-- "good", "expired", "unused" for so long that it has ended, or "ended" with what moved its owner's valid_from.
 function person_tokens.state(token)
 	if token.expires_at and token.expires_at <= time.now() then
 		return "expired"
+	elseif token.intent == "personal" and (token.used_at or token.created_at) + store.UNUSED <= time.now() then
+		return "unused"
 	end
 	return token.user.active and token.created_at >= token.user.valid_from and "good" or "ended"
 end

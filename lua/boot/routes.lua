@@ -4,7 +4,6 @@
 local authorize     = require "oidc/authorize"
 local conf          = require "kit/conf"
 local check_session = require "oidc/check_session"
-local connection    = require "portal/connection"
 local device        = require "oidc/device"
 local discovery     = require "oidc/discovery"
 local end_session   = require "oidc/end_session"
@@ -81,7 +80,7 @@ local function at_public_url(path)
 	slug = path:match("^/%.well%-known/oauth%-authorization%-server/application/o/([^/]+)/?$")
 	if slug then return discovery, slug end
 	local client_id = path:match("^/settings/connections/applications/([^/]+)$")
-	if client_id then return connection, client_id end
+	if client_id then return require("portal/connection"), client_id end
 	return github.find(path)
 end
 

@@ -25,7 +25,8 @@ function pages.select_account(values)
 	return page("account", "Choose an account", values)
 end
 
--- values: csrf, request, application, name, scopes = { { text, new } }, destination (host of the redirect URI), request_id
+-- values: csrf, request, application, name, scopes = { { text, new } }, destination (host of the redirect URI), program (one whose
+-- client_id everybody knows), request_id
 function pages.consent(values)
 	return page("consent", "Allow access", values)
 end

@@ -50,7 +50,7 @@ function M.show(req)
 	return pages.consent{
 		csrf = csrf.token(session.browser(req), current.id, "consent"), request = query.request, request_id = req.id,
 		application = application.name, scopes = list, destination = destination(opened.params.redirect_uri),
-		name = users.shown(current.user),
+		name = users.shown(current.user), program = application.loopback_localhost,
 	}
 end
 

@@ -33,7 +33,10 @@ local function used(token)
 	return "last used " .. day(token.used_at)
 end
 
-local ENDS = { expired = "expired", ended = "ended with an older password or while the account was off" }
+local ENDS = {
+	expired = "expired", ended = "ended with an older password or while the account was off",
+	unused = "ended, since nobody used it for a year",
+}
 
 -- What the page lists.
 function person_tokens.list(user, intent, csrf_token)

@@ -24,6 +24,8 @@ local SWEEPS = {
 		and not exists (select 1 from grants g where g.login_event_id = l.id)
 		and not exists (select 1 from codes c where c.login_event_id = l.id) limit $2)]], DAY },
 	{ "delete from person_tokens where id in (select id from person_tokens where expires_at < $1 limit $2)", 90 * DAY },
+	{ [[delete from person_tokens where id in (select id from person_tokens where intent = 'personal'
+		and coalesce(used_at, created_at) < $1 limit $2)]], (365 + 90) * DAY },
 	-- The grant takes its token along.
 	{ [[delete from grants where id in (select grant_id from github_tokens where coalesce(used_at, created_at) < $1 limit $2)]],
 		366 * DAY },

@@ -5,6 +5,9 @@ local users = require "store/users"
 
 local person_tokens = {}
 
+-- What ends a personal token that nobody uses, as it does with GitHub's.
+person_tokens.UNUSED = 365 * 86400
+
 local SELECT = [[select t.id, t.user_id, t.intent, t.identifier, t.description, t.scopes, t.created_at, t.expires_at, t.used_at, ]]
 	.. users.COLUMNS .. " from person_tokens t join users u on u.id = t.user_id "
 

@@ -2,10 +2,15 @@
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { Broker } from '../harness/broker.mjs';
-import { Browser, pkce } from '../harness/browser.mjs';
+import { Browser, obtainTokens, pkce } from '../harness/browser.mjs';
 import { authorize, basic, checksum, clients, connect, exchange, json, objects } from '../harness/github.mjs';
 
-const broker = await Broker.start({ objects });
+const broker = await Broker.start({ objects: `${objects}
+application "awkward" {
+  client_id = "awkward+id", client_secret = "s e+c%41:x/=", redirect_uris = { "https://awkward.example.org/cb" }, consent = "implicit", github = { query_secret = true },
+}
+` });
+clients.awkward = { client_id: 'awkward+id', client_secret: 's e+c%41:x/=', redirect_uri: 'https://awkward.example.org/cb' };
 const alice = new Browser(broker);
 await alice.signIn(await alice.get('/signin'));
 
@@ -52,6 +57,34 @@ test('every_encoding_of_the_request', async () => {
 	for (const [name, send] of Object.entries(sends)) {
 		const answer = await send(await codeFor());
 		assert.match(answer.json?.access_token ?? '', /^gho_/, `${name}: ${answer.text}`);
+	}
+});
+
+test('every_way_to_send_a_secret_that_is_hard_to_send_and_every_way_to_read_the_answer', async () => {
+	const target = '/login/oauth/access_token';
+	const { client_id, client_secret } = clients.awkward;
+	const post = (headers, body, query = '') => new Browser(broker).post(target + query, body, { headers });
+	const formed = (text) => new URLSearchParams({ x: text }).toString().slice(2);
+	const sends = {
+		form: (headers, code) => post(headers, { client_id, client_secret, code }),
+		json: (headers, code) => post({ ...headers, 'content-type': 'application/json' }, JSON.stringify({ client_id, client_secret, code })),
+		query: (headers, code) => post(headers, '', `?${new URLSearchParams({ client_id, client_secret, code })}`),
+		'basic raw': (headers, code) => post({ ...headers, ...basic(client_id, client_secret) }, { code }),
+		'basic escaped': (headers, code) => post({ ...headers, ...basic(formed(client_id), formed(client_secret)) }, { code }),
+	};
+	const reads = {
+		none: [{}, (text) => new URLSearchParams(text).get('access_token')],
+		json: [json, (text) => JSON.parse(text).access_token],
+		xml: [{ accept: 'application/xml' }, (text) => /<access_token>(.*)<\/access_token>/.exec(text)?.[1]],
+	};
+	for (const [way, send] of Object.entries(sends)) {
+		for (const [accept, [headers, read]] of Object.entries(reads)) {
+			const answer = await send(headers, await codeFor('awkward'));
+			assert.equal(answer.status, 200, `${way}, ${accept}`);
+			assert.match(read(answer.text) ?? '', /^gho_\w{36}$/, `${way}, ${accept}: ${answer.text}`);
+			assert.deepEqual([answer.headers['cache-control'], answer.headers['access-control-allow-origin'], answer.headers['referrer-policy']], ['no-store', undefined, 'no-referrer'], way);
+			assert.ok(Math.abs(Date.parse(answer.headers.date) - Date.now() - broker.moved * 1000) < 60000, 'clients reckon with Date');
+		}
 	}
 });
 
@@ -164,6 +197,19 @@ test('S16_a_token_opens_nothing_of_openid_connect', async () => {
 	const { client_id, client_secret } = forge;
 	const introspected = await new Browser(broker).post('/application/o/introspect/', { token: access_token }, { headers: basic(client_id, client_secret) });
 	assert.deepEqual(introspected.json, { active: false });
+});
+
+test('S16_keys_of_other_kinds_open_nothing_of_github', async () => {
+	const keys = {};
+	for (const intent of ['api', 'app_password']) keys[intent] = (await broker.json('token', 'create', '--user', 'alice', '--intent', intent)).key;
+	keys.jwt = (await obtainTokens(broker, { client_id: 'web' })).access_token;
+	keys.code = await codeFor();
+	for (const [kind, key] of Object.entries(keys)) {
+		assert.ok(key, kind);
+		for (const authorization of [`token ${key}`, `Bearer ${key}`, basic('alice', key).authorization, basic(key, 'x-oauth-basic').authorization]) {
+			assert.equal((await new Browser(broker).get('/api/v3/user', { headers: { authorization } })).status, 401, `${kind}: ${authorization.slice(0, 6)}`);
+		}
+	}
 });
 
 test('what_x_oauth2_sends_first_basic_then_the_body', async () => {

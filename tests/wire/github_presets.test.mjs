@@ -53,7 +53,7 @@ test('its_web_flow_has_no_verifier_and_does_not_repeat_the_address_with_the_code
 });
 
 test('S18_a_person_is_asked_every_time_and_answered_at_home_alone', async () => {
-	for (let again = 0; again < 2; again++) assert.match((await alice.open(authorizeUrl('gh'))).page.text, /id="consent"/);
+	for (let again = 0; again < 2; again++) assert.match((await alice.open(authorizeUrl('gh'))).page.text, /Allow it only if you have just started GitHub CLI yourself[^]*id="consent"/);
 	for (const redirect_uri of ['http://localhost.evil.org/', 'http://localhost:4711/x', 'http://127.0.0.1:4711/', 'https://localhost:4711/', 'http://127.0.0.2/callback', 'https://evil.org/']) {
 		assert.equal((await alice.get(authorizeUrl('gh', { redirect_uri }))).status, 400, redirect_uri);
 	}

@@ -120,6 +120,16 @@ test('html_url_is_a_page_for_those_who_may_see_it', async () => {
 	assert.equal((await alice.post('/alice', {})).status, 404);
 });
 
+test('a_personal_token_that_nobody_has_used_for_a_year_is_dead', async () => {
+	const [used, unused] = [await personalToken(broker, 'bob', 'repo'), await personalToken(broker, 'bob', 'repo')];
+	await broker.advance(200 * 86400);
+	assert.equal(await status(used), 200);
+	await broker.advance(166 * 86400);
+	assert.deepEqual(await Promise.all([used, unused].map(status)), [200, 401]);
+	assert.deepEqual((await broker.json('token', 'list', '--user', 'bob')).map((each) => each.state).sort(), ['good', 'unused']);
+	await alice.signIn(await alice.get('/signin'));
+});
+
 test('whoever_finds_tokens_ends_them', async () => {
 	const { access_token } = await connect(broker, 'forge', {}, { browser: alice });
 	const personal = await personalToken(broker, 'alice', 'repo');
