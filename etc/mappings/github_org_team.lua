@@ -15,7 +15,7 @@ local function team(teams, name, key)
 	for _, each in ipairs(teams) do
 		if each.key == key then return each end
 	end
-	local made = { name = name, slug = slugify(name), key = key, teams = {} }
+	local made = { name = name, slug = slugify(name), key = key, direct = false, teams = {} }
 	teams[#teams + 1] = made
 	return made
 end
@@ -23,11 +23,14 @@ end
 for _, group in ipairs(user.all_groups) do
 	local login, path = group.name:match("^([^/]+)/(.+)$")
 	if login then
-		local teams, key = organisation(login).teams, ""
+		local teams, key, last = organisation(login).teams, "", nil
 		for name in path:gmatch("[^/]+") do
 			key = key .. "/" .. name
-			teams = team(teams, name, key).teams
+			last = team(teams, name, key)
+			teams = last.teams
 		end
+		-- The others he is in by this one.
+		if last then last.direct = true end
 	end
 end
 

@@ -65,6 +65,8 @@ settings.schema = {
 	subject_salt = types.text { max = 200, pattern = ("."):rep(16) .. ".*", why = "is shorter than 16 characters" },
 	lab = types.boolean,
 	allow_test_sources = types.boolean,
+	-- /api/v3/orgs/… says to anybody that an organisation is there: HashiCorp Vault asks so for its number.
+	github_anonymous_organizations = types.boolean,
 	outgoing = types.record { allow = types.list(allowed, 60), ca_file = path, proxy = proxy },
 }
 
@@ -87,6 +89,7 @@ function settings.complete(given, report)
 	given.connections.per_address = given.connections.per_address or 100
 	given.outgoing = given.outgoing or {}
 	given.lab = given.lab or false
+	given.github_anonymous_organizations = given.github_anonymous_organizations or false
 	given.allow_test_sources = given.allow_test_sources or false
 	-- S36: /lab/ shows passwords and runs sign-ins for anyone who reaches it.
 	for _, each in ipairs(given.lab and given.listen or {}) do

@@ -88,7 +88,7 @@ end
 -- The address of another page, under the name and prefix that the client used. Nothing of the query is repeated but what chooses the list.
 local function address(req, at, query, page)
 	local parts = {}
-	for _, name in ipairs { "state", "per_page" } do
+	for _, name in ipairs { "q", "state", "role", "sort", "order", "per_page" } do
 		if query[name] then parts[#parts + 1] = name .. "=" .. url.encode(query[name]) end
 	end
 	parts[#parts + 1] = "page=" .. page
@@ -109,25 +109,29 @@ local function link_of(req, at, query, page, last)
 	return table.concat(out, ", ")
 end
 
--- A list of which everything is at hand, as answer.page asks for it.
-local function slices(list)
-	return function(options)
-		local last = math.min(#list, options.offset + options.limit)
-		return table.move(list, options.offset + 1, last, 1, {}), #list
-	end
+-- A page, { offset, limit }, of a list of which everything is at hand, and how many there are.
+function answer.slice(list, options)
+	return table.move(list, options.offset + 1, math.min(#list, options.offset + options.limit), 1, {}), #list
+end
+
+-- The fields of a request's query; one that cannot be read has none.
+function answer.query(req)
+	local ok, query = url.form_parse(req.query or "")
+	return ok and query or {}
 end
 
 -- One page, each item made by make(links, item). items: all of them, or function { offset, limit } → those and how many there are in
--- all. Past the end there is nothing.
-function answer.page(req, at, items, make)
-	local ok, query = url.form_parse(req.query or "")
-	if not ok then query = {} end
+-- all. Past the end there is nothing. wrap(list, count) makes the answer where it is more than the list.
+function answer.page(req, at, items, make, wrap)
+	local query = answer.query(req)
 	local per_page, page = whole_number(query.per_page, 30, 100), whole_number(query.page, 1, 1000000000)
-	local ask = type(items) == "function" and items or slices(items)
-	local list, total = ask { offset = (page - 1) * per_page, limit = per_page }
+	local options = { offset = (page - 1) * per_page, limit = per_page }
+	local list, total
+	if type(items) == "function" then list, total = items(options) else list, total = answer.slice(items, options) end
 	local out = json.array {}
 	for index, item in ipairs(list) do out[index] = make(req.github.links, item) end
-	return answer.json(req, out, { link = link_of(req, at, query, page, (total + per_page - 1) // per_page) })
+	local link = link_of(req, at, query, page, (total + per_page - 1) // per_page)
+	return answer.json(req, wrap and wrap(out, total) or out, { link = link })
 end
 
 -- ---- errors ----
@@ -145,6 +149,7 @@ function answer.error(req, e, status)
 	headers["cache-control"] = "no-store"
 	return { status = status, headers = headers, body = json.encode {
 		message = e.message or MESSAGES[status] or "Error", documentation_url = DOCUMENTATION, status = tostring(status),
+		errors = e.errors,
 	} }
 end
 

@@ -24,14 +24,16 @@ local function refuse(needs)
 end
 
 -- handler(req, at, view). at = { path = as it was asked for, and what the path names, in lower case }; view: github/sight, nil with
--- `anonymous`. needs: anonymous = true; scopes = of which one must be granted, else 404, or 403 with `forbidden`. A bad token comes
--- before all of this. The handler finds in req.github.links what the answer calls things (github/links).
+-- `anonymous`. needs: anonymous = true; scopes = of which one must be granted, else 404, or 403 with `forbidden`; open = function() →
+-- true when it needs neither token nor scope today. A bad token comes before all of this. The handler finds in req.github.links what
+-- the answer calls things (github/links).
 function endpoint.of(handler, needs)
 	local function run(req, at)
 		local live = caller.of(req)
 		req.github = { live = live, accepted = needs.scopes, links = links.of(req) }
-		if not live and not needs.anonymous then err.raise("unauthorized", nil, { status = 401 }) end
-		if live and not endpoint.one_of(live.scopes, needs.scopes or {}) then refuse(needs) end
+		local open = needs.anonymous or needs.open and needs.open()
+		if not live and not open then err.raise("unauthorized", nil, { status = 401 }) end
+		if live and not open and not endpoint.one_of(live.scopes, needs.scopes or {}) then refuse(needs) end
 		return handler(req, at, not needs.anonymous and sight.of(live, req) or nil)
 	end
 	return { GET = run, OPTIONS = answer.preflight, kind = "github" }

@@ -46,6 +46,14 @@ installation.rate_limit = endpoint.of(function(req)
 	return answer.json(req, { resources = resources, rate = answer.limit() })
 end, { anonymous = true })
 
+-- Tools ask these to see whether somebody is there.
+installation.zen = endpoint.of(function(req)
+	local out = answer.json(req, "")
+	out.body, out.headers.etag, out.headers["content-type"] = "Keep it logically awesome.", nil, "text/plain;charset=utf-8"
+	return out
+end, { anonymous = true })
+installation.emojis = endpoint.of(function(req) return answer.json(req, json.object {}) end, { anonymous = true })
+
 -- What there is not: but a bad token is told first.
 installation.nothing = endpoint.of(endpoint.not_found, { anonymous = true })
 

@@ -60,28 +60,30 @@ end
 
 local function extend(list, more) table.move(more, 1, #more, #list + 1, list) end
 
+-- Several may wish for the same: the organisation that they are all in.
 local function statements_of(space, wishes, known)
-	local out, taken = {}, {}
+	local out, taken, done = {}, {}, {}
 	for _, wish in ipairs(wishes) do
-		local row = known[wish.kind][wish.key]
-		if not row and wish.id then
-			out[#out + 1] = pinned(space, wish)
-		elseif not row then
-			extend(out, store.number_statements(space, wish.kind, wish.key))
+		local row, key = known[wish.kind][wish.key], wish.kind .. " " .. wish.key
+		if not row and not done[key] then
+			extend(out, wish.id and { pinned(space, wish) } or store.number_statements(space, wish.kind, wish.key))
 		end
-		if not row or not row.names[wish.wanted] then
+		local name = key .. "\n" .. wish.wanted
+		if not (row and row.names[wish.wanted]) and not done[name] then
 			local login, shown = unique(wish, taken)
 			extend(out, store.name_statements { login = login, shown = shown, wanted = wish.wanted, kind = wish.kind, key = wish.key })
 		end
+		done[key], done[name] = true, true
 	end
 	return out
 end
 
 local function look(wishes)
-	local keys, known = {}, {}
+	local keys, known, listed = {}, {}, {}
 	for _, wish in ipairs(wishes) do
 		keys[wish.kind] = keys[wish.kind] or {}
-		table.insert(keys[wish.kind], wish.key)
+		if not listed[wish.kind .. " " .. wish.key] then table.insert(keys[wish.kind], wish.key) end
+		listed[wish.kind .. " " .. wish.key] = true
 	end
 	for kind, list in pairs(keys) do known[kind] = store.known(kind, list) end
 	for _, wish in ipairs(wishes) do

@@ -22,17 +22,23 @@ local avatar = objects.avatar
 
 -- ---- people ----
 
-function objects.simple_user(links, identity)
-	local login = identity.login
+local function account(links, login, number, kind)
 	local url = links.api .. "/users/" .. login
 	return {
-		login = login, id = identity.number, node_id = node_id("User", identity.number), avatar_url = avatar(links, identity.number),
+		login = login, id = number, node_id = node_id(kind, number), avatar_url = avatar(links, number),
 		gravatar_id = "", url = url, html_url = links.web .. "/" .. login, followers_url = url .. "/followers",
 		following_url = url .. "/following{/other_user}", gists_url = url .. "/gists{/gist_id}",
 		starred_url = url .. "/starred{/owner}{/repo}", subscriptions_url = url .. "/subscriptions", organizations_url = url .. "/orgs",
 		repos_url = url .. "/repos", events_url = url .. "/events{/privacy}", received_events_url = url .. "/received_events",
-		type = "User", user_view_type = "public", site_admin = false,
+		type = kind, user_view_type = "public", site_admin = false,
 	}
+end
+
+function objects.simple_user(links, identity) return account(links, identity.login, identity.number, "User") end
+
+-- As a search finds it: with the keys of a person.
+function objects.organization_account(links, organization)
+	return account(links, organization.login, organization.number, "Organization")
 end
 
 -- email: shown or nil.
@@ -44,6 +50,7 @@ function objects.user(links, identity, email)
 	out.public_repos, out.public_gists, out.followers, out.following = 0, 0, 0, 0
 	out.created_at = time.iso(identity.created_at)
 	out.updated_at = out.created_at
+	out.suspended_at = identity.suspended_at and time.iso(identity.suspended_at)
 	return out
 end
 
@@ -108,10 +115,10 @@ function objects.simple_team(links, team)
 	}
 end
 
-function objects.team(links, team)
+-- members_count: where the team does not come with it.
+function objects.team(links, team, members_count)
 	local out = objects.simple_team(links, team)
-	-- Whom else it has is not known from one person's side.
-	out.members_count, out.repos_count = 1, 0
+	out.members_count, out.repos_count = team.members_count or members_count or 1, 0
 	out.created_at = time.iso(team.created_at)
 	out.updated_at = out.created_at
 	out.organization = objects.organization(links, team.organization)

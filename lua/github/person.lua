@@ -1,6 +1,7 @@
 -- github/person.lua: GitHub's REST interface below /user: the person whose token asks.
 local answer   = require "github/answer"
 local endpoint = require "github/endpoint"
+local err      = require "kit/err"
 local objects  = require "github/objects"
 local scope    = require "kit/scope"
 local sight    = require "github/sight"
@@ -23,12 +24,26 @@ person.emails = endpoint.of(function(req, at, view)
 	return answer.page(req, at, view.me.emails, objects.email)
 end, { scopes = EMAILS })
 
+-- Those that he shows to everybody.
+person.public_emails = endpoint.of(function(req, at, view)
+	local shown = {}
+	for _, each in ipairs(view.me.emails) do
+		if each.visibility == "public" then shown[#shown + 1] = each end
+	end
+	return answer.page(req, at, shown, objects.email)
+end, { scopes = EMAILS })
+
 person.organizations = endpoint.of(function(req, at, view)
 	return answer.page(req, at, view.me.organizations, objects.simple_organization)
 end, { scopes = sight.ORGANIZATIONS, forbidden = "list your organizations." })
 
 person.teams = endpoint.of(function(req, at, view)
-	return answer.page(req, at, view.me.teams, objects.team)
+	local counts
+	return answer.page(req, at, function(options)
+		local list, total = answer.slice(view.me.teams, options)
+		counts = sight.counts(view, list)
+		return list, total
+	end, function(links, team) return objects.team(links, team, counts[team.number]) end)
 end, { scopes = sight.ORGANIZATIONS, forbidden = "list your teams." })
 
 -- Nobody is invited here: all memberships are active.
@@ -48,5 +63,14 @@ end)
 
 -- Nobody keeps keys here.
 person.keys = endpoint.of(function(req, at) return answer.page(req, at, {}) end, { scopes = KEYS })
+person.keys.POST = endpoint.of(function()
+	err.raise("forbidden", nil, { status = 403, message = "This server keeps no keys." })
+end, { scopes = KEYS }).GET
+
+-- Repositories, stars and the like, which this is not about: clients ask for them on the way and want a list.
+person.nothing = endpoint.of(function(req, at) return answer.page(req, at, {}) end, {})
+person.installations = endpoint.of(function(req, at)
+	return answer.page(req, at, {}, nil, function(list) return { total_count = 0, installations = list } end)
+end, {})
 
 return person

@@ -16,10 +16,17 @@ local unprefixed = { ["/user"] = true, ["/user/emails"] = true, ["/user/orgs"] =
 
 local exact = {
 	["/"] = installation.root, ["/meta"] = installation.meta, ["/rate_limit"] = installation.rate_limit,
+	["/zen"] = installation.zen, ["/octocat"] = installation.zen, ["/emojis"] = installation.emojis,
 	["/user"] = person.user, ["/user/emails"] = person.emails, ["/user/orgs"] = person.organizations, ["/user/teams"] = person.teams,
-	["/user/memberships/orgs"] = person.memberships, ["/user/keys"] = person.keys, ["/user/gpg_keys"] = person.keys,
+	["/user/memberships/orgs"] = person.memberships, ["/user/public_emails"] = person.public_emails, ["/user/keys"] = person.keys,
+	["/user/gpg_keys"] = person.keys, ["/user/ssh_signing_keys"] = person.keys, ["/user/installations"] = person.installations,
+	["/search/users"] = people.search,
 	["/credentials/revoke"] = credentials,
 }
+
+for path in ([[/user/repos /user/starred /user/subscriptions /user/followers /user/following /user/issues /notifications]]):gmatch "%S+" do
+	exact[path] = person.nothing
+end
 
 -- A * is one segment.
 local patterns = {}
@@ -27,8 +34,12 @@ local function add(path, endpoint) patterns["^" .. path:gsub("%*", "([^/]+)") ..
 
 for path, endpoint in pairs {
 	["/user/memberships/orgs/*"] = person.membership, ["/users/*"] = people.user, ["/user/*"] = people.account,
+	["/users/*/orgs"] = people.organizations, ["/users/*/keys"] = people.nothing, ["/users/*/gpg_keys"] = people.nothing,
+	["/users/*/repos"] = people.nothing, ["/users/*/followers"] = people.nothing, ["/users/*/following"] = people.nothing,
 	["/organizations/*"] = organizations.numbered, ["/orgs/*"] = organizations.organization, ["/orgs/*/teams"] = organizations.teams,
-	["/orgs/*/members/*"] = organizations.member, ["/orgs/*/memberships/*"] = organizations.membership,
+	["/orgs/*/members"] = organizations.members, ["/orgs/*/public_members"] = organizations.public_members,
+	["/orgs/*/repos"] = organizations.nothing, ["/orgs/*/members/*"] = organizations.member,
+	["/orgs/*/memberships/*"] = organizations.membership,
 } do
 	add(path, endpoint)
 end
@@ -38,6 +49,9 @@ for path, endpoints in pairs {
 	["/orgs/*/teams/*"] = teams.named, ["/teams/*"] = teams.numbered, ["/organizations/*/team/*"] = teams.inside,
 } do
 	add(path, endpoints.team)
+	add(path .. "/members", endpoints.members)
+	add(path .. "/teams", endpoints.teams)
+	add(path .. "/repos", endpoints.nothing)
 	add(path .. "/members/*", endpoints.member)
 	add(path .. "/memberships/*", endpoints.membership)
 end

@@ -1,12 +1,21 @@
--- github/sight.lua: what a token may see of people, organisations and teams: its person, and what the mapping of its application gives
--- him. Everything else is nil, as if it were not there; what cannot be known now raises temporarily_unavailable, since an answer that
--- leaves somebody out takes rights away.
+-- github/sight.lua: what a token may see of people, organisations and teams: its person, what the mapping of its application gives him,
+-- and whom he shares an organisation with. Other people need a token of a service account that holds read_directory. Everything else is
+-- nil, as if it were not there; what cannot be known now raises temporarily_unavailable, since an answer that leaves somebody out takes
+-- rights away.
 --
 -- A view is what one token sees: { me = identity (github/identity) or nil, live = the token (auth/github_tokens) or nil, req,
--- everyone = bool, scopes = list }. Organisations and teams are as in an identity; names may be asked for in any case. Lists come in
--- pages: { offset, limit } of an options table, and the number of all.
+-- everyone = bool, scopes = list }. Organisations and teams are as in an identity; names may be asked for in any case. Of others than me
+-- an identity has in `emails` only what they show to everybody, organizations are for sight.organizations to tell, and in a list `role`
+-- is that in what was listed. Lists come in pages, { offset, limit } of an options table, with the number of all.
+local conf     = require "kit/conf"
+local err      = require "kit/err"
 local identity = require "github/identity"
+local index    = require "github/index"
+local permissions = require "auth/permissions"
+local places   = require "store/github_places"
 local scope    = require "kit/scope"
+local store    = require "store/github"
+local users    = require "store/users"
 
 local sight = {}
 
@@ -15,8 +24,11 @@ sight.ORGANIZATIONS = { "admin:org", "read:org", "repo", "user", "write:org" }
 
 -- live: of auth/github_tokens.live, nil for nobody.
 function sight.of(live, req)
-	local me = live and identity.of(live.user, live.application, req) or nil
-	return { me = me, live = live, req = req, everyone = false, scopes = live and live.scopes or {} }
+	local user = live and live.user
+	return {
+		me = live and identity.of(user, live.application, req) or nil, live = live, req = req, scopes = live and live.scopes or {},
+		everyone = live ~= nil and users.is_service(user) and permissions.has(user, "read_directory"),
+	}
 end
 
 -- May the token see organisations at all?
@@ -27,116 +39,254 @@ function sight.reads_organizations(view)
 	return false
 end
 
-local function page_of(list, options)
-	local first = (options.offset or 0) + 1
-	return table.move(list, first, math.min(#list, first + (options.limit or #list) - 1), 1, {}), #list
+-- ---- from the index ----
+
+local function application_of(view) return view.live and view.live.application or nil end
+local function lens_of(view) return index.whole(application_of(view)) end
+
+-- What is looked up by name or number: it is there whoever the mapping fails for; that it is not there is known of all or of none.
+local function place_of(view, look, ...)
+	local found = index.of(application_of(view))
+	local row = look(found.number, ...)
+	if row or found.failed == 0 then return row end
+	return err.raise("temporarily_unavailable", nil, { cause = "the GitHub mapping failed for somebody" })
 end
 
+local function organization_from(row)
+	return row and { number = row.number, login = row.shown, name = row.name, description = row.description, created_at = row.created_at }
+end
+
+local function team_from(row)
+	if not row then return nil end
+	local organization = { number = row.o_number, login = row.o_shown, name = row.o_name, description = row.o_description,
+		created_at = row.o_created_at }
+	local parent = row.p_number and { number = row.p_number, slug = row.p_shown, name = row.p_name, description = row.p_description,
+		organization = organization }
+	return { number = row.number, slug = row.shown, name = row.name, description = row.description, created_at = row.created_at,
+		members_count = row.members, organization = organization, parent = parent }
+end
+
+local function person_from(row)
+	local profile = json.decode(row.profile)
+	local function field(position) return profile[position] ~= json.null and profile[position] or nil end
+	return { user_id = row.user_id, number = row.number, login = row.shown, name = row.name, company = field(1), location = field(2),
+		bio = field(3), emails = field(4) or {}, created_at = row.created_at, role = row.role, direct = row.direct == 1 }
+end
+
+local function all_from(list, from)
+	local out = {}
+	for position, row in ipairs(list) do out[position] = from(row) end
+	return out
+end
+
+-- ---- people ----
+
 local function is(name, wanted) return name:lower() == wanted:lower() end
+
+local function shares(view, person)
+	local mine = {}
+	for _, each in ipairs(view.me and view.me.organizations or {}) do mine[each.number] = true end
+	for _, each in ipairs(person.organizations) do
+		if mine[each.number] then return true end
+	end
+	return false
+end
+
+-- Whom the mapping fails for is seen as before; where nothing is known of him nobody can say who sees him.
+local function complete(view, user)
+	local ok, made = pcall(identity.of, user, application_of(view), view.req)
+	if ok then return made end
+	if view.everyone or not err.is(made) then error(made, 0) end
+	local found = index.of(application_of(view))
+	if places.in_one_of(found.number, user.id, view.me.organizations) == false then return nil end
+	error(made, 0)
+end
+
+local function others_emails(person)
+	local out = {}
+	for _, each in ipairs(person.emails) do
+		if each.visibility == "public" then out[#out + 1] = each end
+	end
+	return out
+end
+
+-- The identity of a row of store/users, as far as the token sees it.
+local function seen(view, user)
+	if not user then return nil end
+	if view.live and view.live.user.id == user.id then return view.me end
+	if user.type == "internal_service_account" or not (view.everyone or user.active) then return nil end
+	local person = complete(view, user)
+	if not person or not (view.everyone or shares(view, person)) then return nil end
+	return setmetatable({ emails = others_emails(person) }, { __index = person })
+end
+
+local function sees_others(view) return view.everyone or sight.reads_organizations(view) end
+
+local function holder(login)
+	local found = store.holder(login:lower())
+	return found and found.kind == "user" and users.by_id(found.key) or nil
+end
+
+function sight.user(view, login)
+	if view.me and is(view.me.login, login) then return view.me end
+	if not view.me or not sees_others(view) then return nil end
+	local user = holder(login)
+	if not user then
+		-- Somebody new, or under a new name, has it as soon as he is in the index.
+		index.of(application_of(view))
+		user = holder(login)
+	end
+	local person = seen(view, user)
+	return person and is(person.login, login) and person or nil
+end
+
+local function user_numbered(view, number)
+	if view.me and view.me.number == number then return view.me end
+	local found = view.me and sees_others(view) and store.of_number("account", number)
+	return found and found.kind == "user" and seen(view, users.by_id(found.key)) or nil
+end
 
 -- ---- organisations ----
 
 -- Those of a person that the token sees.
 function sight.organizations(view, person)
-	return sight.reads_organizations(view) and person == view.me and person.organizations or {}
+	if not sight.reads_organizations(view) then return {} end
+	local list = person.organizations
+	if not list then list = (seen(view, users.by_id(person.user_id)) or { organizations = {} }).organizations end
+	if person == view.me or view.everyone then return list end
+	local out = {}
+	for _, each in ipairs(list) do
+		if sight.organization_numbered(view, each.number) then out[#out + 1] = each end
+	end
+	return out
 end
 
-local function organization_where(view, fits)
-	for _, each in ipairs(view.me and sight.organizations(view, view.me) or {}) do
+local function mine_where(view, fits)
+	for _, each in ipairs(view.me and sight.reads_organizations(view) and view.me.organizations or {}) do
 		if fits(each) then return each end
 	end
 end
 
 function sight.organization(view, login)
-	return organization_where(view, function(each) return is(each.login, login) end)
+	local mine = mine_where(view, function(each) return is(each.login, login) end)
+	if mine or not (view.everyone and sight.reads_organizations(view)) then return mine end
+	return organization_from(place_of(view, places.named, "organization", 0, login:lower()))
 end
 
 function sight.organization_numbered(view, number)
-	return organization_where(view, function(each) return each.number == number end)
+	local mine = mine_where(view, function(each) return each.number == number end)
+	if mine or not (view.everyone and sight.reads_organizations(view)) then return mine end
+	return organization_from(place_of(view, places.numbered, "organization", number))
 end
 
--- ---- people ----
+-- What an owner shows of organisations to anybody: that one is there, and its number.
+function sight.open() return conf.settings().github_anonymous_organizations or false end
 
-function sight.user(view, login)
-	return view.me and is(view.me.login, login) and view.me or nil
+function sight.open_organization(view, login)
+	return sight.open() and organization_from(place_of(view, places.named, "organization", 0, login:lower())) or nil
 end
 
 -- People and organisations have their numbers from one sequence: "user" and an identity, "organization" and one, or nil.
 function sight.account(view, number)
-	if view.me and view.me.number == number then return "user", view.me end
+	local person = user_numbered(view, number)
+	if person then return "user", person end
 	local organization = sight.organization_numbered(view, number)
 	if organization then return "organization", organization end
 end
 
--- options: offset, limit, role = "admin" or "member" or nil. Identities and how many there are.
-function sight.members(view, organization, options)
-	local mine = sight.organization_numbered(view, organization.number)
-	local fits = mine and (not options.role or options.role == mine.role)
-	return page_of(fits and { view.me } or {}, options)
+local function members(view, kind, number, options)
+	local lens = lens_of(view)
+	local place = places.numbered(lens, kind, number)
+	if not place then return {}, 0 end
+	local list, count = places.members(lens, kind, number, place.members, options)
+	return all_from(list, person_from), count
 end
+
+-- options: offset, limit, role = "admin" or "member" or nil. Identities and how many there are.
+function sight.members(view, organization, options) return members(view, "organization", organization.number, options) end
 
 -- What a person is in an organisation or a team: { role, identity }, or nil.
 function sight.membership(view, place, login)
 	local person = sight.user(view, login)
-	local list = person and (place.organization and person.teams or sight.organizations(view, person)) or {}
-	for _, each in ipairs(list) do
+	for _, each in ipairs(person and (place.organization and person.teams or person.organizations) or {}) do
 		if each.number == place.number then return { role = each.role, identity = person } end
 	end
 end
 
--- ---- teams ----
+-- ---- teams: those of an organisation that one is in ----
 
-local function teams_where(view, fits)
-	local out = {}
+local function my_team(view, fits)
 	for _, each in ipairs(view.me and sight.reads_organizations(view) and view.me.teams or {}) do
-		if fits(each) then out[#out + 1] = each end
+		if fits(each) then return each end
 	end
-	return out
 end
 
 function sight.team(view, organization, slug)
-	return teams_where(view, function(each) return each.organization.number == organization.number and is(each.slug, slug) end)[1]
+	return my_team(view, function(each) return each.organization.number == organization.number and is(each.slug, slug) end)
+		or team_from(place_of(view, places.named, "team", organization.number, slug:lower()))
 end
 
 function sight.team_numbered(view, number)
-	return teams_where(view, function(each) return each.number == number end)[1]
+	local mine = my_team(view, function(each) return each.number == number end)
+	if mine or not view.me or not sight.reads_organizations(view) then return mine end
+	local team = team_from(place_of(view, places.numbered, "team", number))
+	return team and sight.organization_numbered(view, team.organization.number) and team or nil
+end
+
+local function numbers_of(view, logins)
+	local out = {}
+	for _, login in ipairs(logins) do
+		local person = sight.user(view, login)
+		out[#out + 1] = person and person.number
+	end
+	return out
 end
 
 -- options: offset, limit, parent = the team that they are directly inside of, user_logins = only those that one of these is in, query =
 -- a part of the name.
 function sight.teams(view, organization, options)
-	local wanted = options.query and options.query:lower()
-	local mine = not options.user_logins
-	for _, login in ipairs(options.user_logins or {}) do mine = mine or view.me and is(view.me.login, login) end
-	return page_of(teams_where(view, function(each)
-		return mine and each.organization.number == organization.number
-			and (not options.parent or each.parent and each.parent.number == options.parent.number)
-			and (not wanted or each.slug:find(wanted, 1, true) or each.name:lower():find(wanted, 1, true))
-	end), options)
+	local people = options.user_logins and numbers_of(view, options.user_logins)
+	if people and #people == 0 then return {}, 0 end
+	local list, count = places.teams(lens_of(view), organization.number, { offset = options.offset, limit = options.limit,
+		parent = options.parent and options.parent.number, query = options.query, people = people })
+	return all_from(list, team_from), count
 end
 
 -- options: offset, limit, role = "maintainer" or "member" or nil, membership = "all" (nil), "immediate" or "child_team".
 function sight.team_members(view, team, options)
-	local mine = sight.team_numbered(view, team.number)
-	local fits = mine and (not options.role or options.role == mine.role) and options.membership ~= "child_team"
-	return page_of(fits and { view.me } or {}, options)
+	local direct
+	if options.membership == "immediate" then direct = true elseif options.membership == "child_team" then direct = false end
+	return members(view, "team", team.number, { offset = options.offset, limit = options.limit, role = options.role, direct = direct })
+end
+
+-- { number = how many are in it } of a list of teams. Nobody is kept from signing in while others are counted.
+function sight.counts(view, teams)
+	local numbers = {}
+	for position, team in ipairs(teams) do numbers[position] = team.number end
+	return #numbers > 0 and places.counts(index.soon(application_of(view)), numbers) or {}
 end
 
 -- ---- search ----
 
--- options: text = part of a login or a name, kind = "user" or "organization" or nil for both, offset, limit. A list of
--- { kind, thing } and how many there are.
+-- options: text = part of a login or a name, login_only = of a login, kind = "user" or "organization" or nil for both, organization =
+-- the one that people are to be in, offset, limit. A list of { kind, thing } and how many there are.
 function sight.search(view, options)
-	local found, text = {}, options.text:lower()
-	local function look(kind, thing)
+	local mine = {}
+	for _, each in ipairs(view.me and sight.organizations(view, view.me) or {}) do mine[#mine + 1] = each.number end
+	local lens, found, total = lens_of(view), {}, 0
+	local function look(kind, ask, from)
 		if (options.kind or kind) ~= kind then return end
-		if thing.login:lower():find(text, 1, true) or (thing.name or ""):lower():find(text, 1, true) then
-			found[#found + 1] = { kind = kind, thing = thing }
-		end
+		local list, count = ask(lens, { text = options.text, login_only = options.login_only, me = view.me and view.me.number,
+			organizations = not view.everyone and mine or nil, of = options.organization and options.organization.number,
+			offset = math.max(0, options.offset - total), limit = math.max(0, options.limit - #found) })
+		for _, row in ipairs(list) do found[#found + 1] = { kind = kind, thing = from(row) } end
+		total = total + count
 	end
-	if view.me then look("user", view.me) end
-	for _, each in ipairs(view.me and sight.organizations(view, view.me) or {}) do look("organization", each) end
-	return page_of(found, options)
+	look("user", places.people_with, person_from)
+	if not options.organization and sight.reads_organizations(view) then
+		look("organization", places.organizations_with, organization_from)
+	end
+	return found, total
 end
 
 return sight

@@ -24,6 +24,8 @@ local function by_numbers(view, at)
 	return team, at[3]
 end
 
+local ROLES = { maintainer = "maintainer", member = "member" }
+
 local function endpoints(find)
 	local function of(handler)
 		return endpoint.of_organizations(function(req, at, view)
@@ -32,7 +34,23 @@ local function endpoints(find)
 		end)
 	end
 	return {
-		team = of(function(req, _, _, team) return answer.json(req, objects.team(req.github.links, team)) end),
+		team = of(function(req, _, view, team)
+			return answer.json(req, objects.team(req.github.links, team, sight.counts(view, { team })[team.number]))
+		end),
+		-- Those of the teams inside too, as GitHub has it.
+		members = of(function(req, at, view, team)
+			local role = ROLES[answer.query(req).role]
+			return answer.page(req, at, function(options)
+				return sight.team_members(view, team, { offset = options.offset, limit = options.limit, role = role })
+			end, objects.simple_user)
+		end),
+		teams = of(function(req, at, view, team)
+			return answer.page(req, at, function(options)
+				return sight.teams(view, team.organization, { offset = options.offset, limit = options.limit, parent = team })
+			end, objects.team)
+		end),
+		-- Repositories are not kept here.
+		nothing = of(function(req, at) return answer.page(req, at, {}) end),
 		-- Clients let people in by the status alone: it is 204 (or 200) or 404 and nothing else.
 		member = of(function(req, _, view, team, login)
 			if not sight.membership(view, team, login) then endpoint.not_found() end

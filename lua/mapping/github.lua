@@ -2,8 +2,8 @@
 -- request, so that it can be asked of anyone. Numbers, unique logins and slugs are not its affair (github/identity).
 --
 -- A script returns { login, name, company, location, bio, id, emails = { { email, primary, verified, visibility } }, organisations =
--- { { login, key, id, name, description, role, teams = { { name, slug, key, id, description, role, teams = … } } } } }. `key` is what
--- stays when a name changes; `id` pins the number that an organisation, a team or a person had elsewhere.
+-- { { login, key, id, name, description, role, teams = { { name, slug, key, id, description, role, direct, teams = … } } } } }. `key` is
+-- what stays when a name changes; `id` pins the number that an organisation, a team or a person had elsewhere.
 local conf   = require "kit/conf"
 local result = require "mapping/result"
 local script = require "mapping/script"
@@ -15,16 +15,19 @@ local MOST_EMAILS, MOST_ORGANISATIONS, MOST_TEAMS, DEEPEST = 100, 1000, 2000, 8
 
 -- By name; the configuration's, once a generation.
 local by_name = {}
+-- Fingerprints, by application and by what a command may change of it.
+local prints, prints_count = {}, 0
 
+-- pure: it is asked of anyone at any time and what it said is kept, so that it asks for nothing in its turn.
 local function entry_of(declared)
-	return { name = declared.name, what = "GitHub mapping", script = declared.script, source = declared.source }
+	return { name = declared.name, what = "GitHub mapping", script = declared.script, source = declared.source, pure = true }
 end
 
 -- Takes the configuration's mappings (script.declared). Returns true, or nil and "file:line: text".
 function github.declare(list, compile)
 	local declared, why = script.declared(list, compile, entry_of)
 	if not declared then return nil, why end
-	by_name = declared
+	by_name, prints, prints_count = declared, {}, 0
 	return true
 end
 
@@ -73,6 +76,11 @@ local function one_of(value, what, first, second)
 	return value
 end
 
+local function flag(value, what)
+	if value ~= nil and type(value) ~= "boolean" then wrong("%s is neither true nor false", what) end
+	return value
+end
+
 local function list(value, what, most)
 	if value == nil then return {} end
 	if not result.is_list(value) then wrong("%s is no list", what) end
@@ -113,14 +121,17 @@ local function add_teams(out, value, what, around)
 	if (around and around.depth or 0) >= DEEPEST then wrong("%s is more than %d deep", what, DEEPEST) end
 	for index, each in ipairs(list(value, what, MOST_TEAMS)) do
 		local at = ("%s[%d]"):format(what, index)
-		only(each, at, "name slug key id description role teams")
+		only(each, at, "name slug key id description role direct teams")
 		local name = text(each.name, at .. ".name", 100) or wrong("%s.name is missing", at)
 		local word = slug.of(text(each.slug, at .. ".slug", 100) or name)
 		local team = {
 			name = name, slug = word ~= "" and word or "team", key = text(each.key, at .. ".key", 100) or name,
 			id = number(each.id, at), description = text(each.description, at .. ".description"),
 			role = one_of(each.role, at, "member", "maintainer"), parent = around, depth = (around and around.depth or 0) + 1,
+			direct = flag(each.direct, at .. ".direct"),
 		}
+		-- Unless it is said: who is in a team inside is in this one by that.
+		if team.direct == nil then team.direct = #list(each.teams, at .. ".teams", MOST_TEAMS) == 0 end
 		if out.keys[team.key] then wrong("%s.key is that of another team of the organisation", at) end
 		out.keys[team.key] = true
 		out[#out + 1] = team
@@ -174,6 +185,32 @@ local function named(application, declared)
 	local entry = (declared or by_name)[wanted or "default"]
 	if entry or not wanted then return entry end
 	return nil, { name = wanted, what = "GitHub mapping", script = "?" }
+end
+
+-- What an answer depends on beside the person, as a short text: another text, another answer. READING: how results are read here.
+local READING = 1
+
+local function fingerprint_of(entry, application)
+	local seen = { READING, entry and entry.source or "built-in " .. installation() }
+	-- A script names what it looks at: it has no other way to it.
+	if entry and (entry.source:find("application", 1, true) or entry.source:find("_ENV", 1, true)) then
+		local given = script.application(application)
+		seen[3] = json.encode(json.array { given.slug or json.null, given.name or json.null, given.client_id or json.null })
+	end
+	return hex.encode(crypto.sha256(table.concat(seen, "\n")))
+end
+
+-- nil when the application names a mapping that is not there.
+function github.fingerprint(application)
+	local entry, missing = named(application)
+	if missing then return nil end
+	local key = application and table.concat({ application.id, application.slug, application.name or "", application.client_id,
+		entry and entry.name or "" }, "\n") or ""
+	if not prints[key] then
+		if prints_count >= 1000 then prints, prints_count = {}, 0 end
+		prints[key], prints_count = fingerprint_of(entry, application), prints_count + 1
+	end
+	return prints[key]
 end
 
 local function run(entry, user, application, exact)

@@ -1,5 +1,6 @@
 -- mapping/script.lua: one call of an owner's script in the jail: what it asks for on the way is judged and done here (S24), and what is
--- told of one that failed. An entry is { name, what = "policy" …, script = its path, source, may = see config/may }.
+-- told of one that failed. An entry is { name, what = "policy" …, script = its path, source, may = see config/may, pure = it may
+-- ask for nothing at all }.
 local err = require "kit/err"
 
 local script = {}
@@ -94,6 +95,7 @@ local function judged(entry, about, question)
 	about.questions = (about.questions or 0) + 1
 	if about.questions > QUESTIONS then return false, "asks more than " .. QUESTIONS .. " times" end
 	if not helper then return false, "there is no such helper here" end
+	if entry.pure then return false, ("a %s sees the person and his groups, and nothing else"):format(entry.what) end
 	-- A script may say anything: a helper that chokes on it fails the script, and the request goes on. What the helper itself raises
 	-- (no database, no free runner) is the request's.
 	local done, ok, value = pcall(helper, about, entry, question[2], question[3], question[4], question[5])

@@ -48,17 +48,19 @@ test('S18_a_token_in_the_query_is_good_only_where_its_application_asks_for_that'
 });
 
 test('try_github_shows_who_somebody_is_without_allotting_a_number', async () => {
-	const shown = await broker.command('try', 'github', '--user', 'alice');
+	assert.equal((await broker.command('user', 'add', 'newcomer', '--name', 'New Comer', '--email', 'new@example.org', '--email-verified')).status, 0);
+	assert.equal((await broker.command('group', 'add-user', 'github-users', 'newcomer')).status, 0);
+	const shown = await broker.command('try', 'github', '--user', 'newcomer');
 	assert.equal(shown.status, 0, shown.err);
-	assert.match(shown.out, /^login +\(new\) +alice, Alice Liddell\ne-mail +alice@example.org \(primary\)\norganisation .* example \(member\)\nteam +.* example\/github-users \(member\)\n/);
+	assert.match(shown.out, /^login +\(new\) +newcomer, New Comer\ne-mail +new@example.org \(primary\)\norganisation .* example \(member\)\nteam +.* example\/github-users \(member\)\n/);
 	assert.match(shown.out, /\nscript +mappings\/github.lua\ninstructions +\d+\n/);
-	assert.equal((await broker.json('try', 'github', '--user', 'alice')).id, undefined);
-	const { id } = (await ask(broker, '/user', { token: await personalToken(broker, 'alice') })).body;
-	assert.equal((await broker.json('try', 'github', '--user', 'alice')).id, id);
-	assert.deepEqual((await broker.json('try', 'github', '--user', 'alice', '--app', 'jenkins')).organizations.map((each) => each.login), ['narrow']);
+	assert.equal((await broker.json('try', 'github', '--user', 'newcomer')).id, undefined);
+	const { id } = (await ask(broker, '/user', { token: await personalToken(broker, 'newcomer') })).body;
+	assert.equal((await broker.json('try', 'github', '--user', 'newcomer')).id, id);
+	assert.deepEqual((await broker.json('try', 'github', '--user', 'newcomer', '--app', 'jenkins')).organizations.map((each) => each.login), ['narrow']);
 	assert.match((await broker.command('try', 'github', '--user', 'bob')).out, /none that is verified/);
 	assert.match((await broker.command('try', 'github', '--user', 'nobody')).err, /no user/);
-	assert.match((await broker.command('try', 'github', '--user', 'alice', '--app', 'web')).err, /no GitHub side/);
+	assert.match((await broker.command('try', 'github', '--user', 'newcomer', '--app', 'web')).err, /no GitHub side/);
 	assert.equal((await broker.command('try', 'github')).status, 2);
 });
 
