@@ -9,6 +9,7 @@
 -- is that in what was listed. Lists come in pages, { offset, limit } of an options table, with the number of all.
 local conf     = require "kit/conf"
 local err      = require "kit/err"
+local from     = require "github/index_rows"
 local identity = require "github/identity"
 local index    = require "github/index"
 local permissions = require "auth/permissions"
@@ -43,40 +44,16 @@ end
 
 local function application_of(view) return view.live and view.live.application or nil end
 local function lens_of(view) return index.whole(application_of(view)) end
+-- `tidelock try` looks as its person alone: nothing is written for it, and so the index is not asked (command/rehearsal).
+local function rehearsed(view) return view.req ~= nil and view.req.tried ~= nil end
 
 -- What is looked up by name or number: it is there whoever the mapping fails for; that it is not there is known of all or of none.
 local function place_of(view, look, ...)
+	if rehearsed(view) then return nil end
 	local found = index.of(application_of(view))
 	local row = look(found.number, ...)
 	if row or found.failed == 0 then return row end
 	return err.raise("temporarily_unavailable", nil, { cause = "the GitHub mapping failed for somebody" })
-end
-
-local function organization_from(row)
-	return row and { number = row.number, login = row.shown, name = row.name, description = row.description, created_at = row.created_at }
-end
-
-local function team_from(row)
-	if not row then return nil end
-	local organization = { number = row.o_number, login = row.o_shown, name = row.o_name, description = row.o_description,
-		created_at = row.o_created_at }
-	local parent = row.p_number and { number = row.p_number, slug = row.p_shown, name = row.p_name, description = row.p_description,
-		organization = organization }
-	return { number = row.number, slug = row.shown, name = row.name, description = row.description, created_at = row.created_at,
-		members_count = row.members, organization = organization, parent = parent }
-end
-
-local function person_from(row)
-	local profile = json.decode(row.profile)
-	local function field(position) return profile[position] ~= json.null and profile[position] or nil end
-	return { user_id = row.user_id, number = row.number, login = row.shown, name = row.name, company = field(1), location = field(2),
-		bio = field(3), emails = field(4) or {}, created_at = row.created_at, role = row.role, direct = row.direct == 1 }
-end
-
-local function all_from(list, from)
-	local out = {}
-	for position, row in ipairs(list) do out[position] = from(row) end
-	return out
 end
 
 -- ---- people ----
@@ -170,20 +147,20 @@ end
 function sight.organization(view, login)
 	local mine = mine_where(view, function(each) return is(each.login, login) end)
 	if mine or not (view.everyone and sight.reads_organizations(view)) then return mine end
-	return organization_from(place_of(view, places.named, "organization", 0, login:lower()))
+	return from.organization(place_of(view, places.named, "organization", 0, login:lower()))
 end
 
 function sight.organization_numbered(view, number)
 	local mine = mine_where(view, function(each) return each.number == number end)
 	if mine or not (view.everyone and sight.reads_organizations(view)) then return mine end
-	return organization_from(place_of(view, places.numbered, "organization", number))
+	return from.organization(place_of(view, places.numbered, "organization", number))
 end
 
 -- What an owner shows of organisations to anybody: that one is there, and its number.
 function sight.open() return conf.settings().github_anonymous_organizations or false end
 
 function sight.open_organization(view, login)
-	return sight.open() and organization_from(place_of(view, places.named, "organization", 0, login:lower())) or nil
+	return sight.open() and from.organization(place_of(view, places.named, "organization", 0, login:lower())) or nil
 end
 
 -- People and organisations have their numbers from one sequence: "user" and an identity, "organization" and one, or nil.
@@ -194,12 +171,17 @@ function sight.account(view, number)
 	if organization then return "organization", organization end
 end
 
+local function page_of(list, options)
+	return table.move(list, options.offset + 1, math.min(#list, options.offset + options.limit), 1, {}), #list
+end
+
 local function members(view, kind, number, options)
+	if rehearsed(view) then return page_of({ view.me }, options) end
 	local lens = lens_of(view)
 	local place = places.numbered(lens, kind, number)
 	if not place then return {}, 0 end
 	local list, count = places.members(lens, kind, number, place.members, options)
-	return all_from(list, person_from), count
+	return from.all(list, from.person), count
 end
 
 -- options: offset, limit, role = "admin" or "member" or nil. Identities and how many there are.
@@ -223,13 +205,13 @@ end
 
 function sight.team(view, organization, slug)
 	return my_team(view, function(each) return each.organization.number == organization.number and is(each.slug, slug) end)
-		or team_from(place_of(view, places.named, "team", organization.number, slug:lower()))
+		or from.team(place_of(view, places.named, "team", organization.number, slug:lower()))
 end
 
 function sight.team_numbered(view, number)
 	local mine = my_team(view, function(each) return each.number == number end)
 	if mine or not view.me or not sight.reads_organizations(view) then return mine end
-	local team = team_from(place_of(view, places.numbered, "team", number))
+	local team = from.team(place_of(view, places.numbered, "team", number))
 	return team and sight.organization_numbered(view, team.organization.number) and team or nil
 end
 
@@ -247,9 +229,14 @@ end
 function sight.teams(view, organization, options)
 	local people = options.user_logins and numbers_of(view, options.user_logins)
 	if people and #people == 0 then return {}, 0 end
+	if rehearsed(view) then
+		local mine = {}
+		for _, each in ipairs(view.me.teams) do mine[#mine + 1] = each.organization.number == organization.number and each or nil end
+		return page_of(mine, options)
+	end
 	local list, count = places.teams(lens_of(view), organization.number, { offset = options.offset, limit = options.limit,
 		parent = options.parent and options.parent.number, query = options.query, people = people })
-	return all_from(list, team_from), count
+	return from.all(list, from.team), count
 end
 
 -- options: offset, limit, role = "maintainer" or "member" or nil, membership = "all" (nil), "immediate" or "child_team".
@@ -263,7 +250,7 @@ end
 function sight.counts(view, teams)
 	local numbers = {}
 	for position, team in ipairs(teams) do numbers[position] = team.number end
-	return #numbers > 0 and places.counts(index.soon(application_of(view)), numbers) or {}
+	return #numbers > 0 and not rehearsed(view) and places.counts(index.soon(application_of(view)), numbers) or {}
 end
 
 -- ---- search ----
@@ -273,18 +260,19 @@ end
 function sight.search(view, options)
 	local mine = {}
 	for _, each in ipairs(view.me and sight.organizations(view, view.me) or {}) do mine[#mine + 1] = each.number end
+	if rehearsed(view) then return {}, 0 end
 	local lens, found, total = lens_of(view), {}, 0
-	local function look(kind, ask, from)
+	local function look(kind, ask, made)
 		if (options.kind or kind) ~= kind then return end
 		local list, count = ask(lens, { text = options.text, login_only = options.login_only, me = view.me and view.me.number,
 			organizations = not view.everyone and mine or nil, of = options.organization and options.organization.number,
 			offset = math.max(0, options.offset - total), limit = math.max(0, options.limit - #found) })
-		for _, row in ipairs(list) do found[#found + 1] = { kind = kind, thing = from(row) } end
+		for _, row in ipairs(list) do found[#found + 1] = { kind = kind, thing = made(row) } end
 		total = total + count
 	end
-	look("user", places.people_with, person_from)
+	look("user", places.people_with, from.person)
 	if not options.organization and sight.reads_organizations(view) then
-		look("organization", places.organizations_with, organization_from)
+		look("organization", places.organizations_with, from.organization)
 	end
 	return found, total
 end
