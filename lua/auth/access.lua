@@ -38,7 +38,7 @@ end
 local HASH = { ["256"] = crypto.sha256, ["384"] = crypto.sha384, ["512"] = crypto.sha512 }
 
 -- OpenID Connect Core 3.1.3.6: the left half of the hash that the signature's algorithm uses.
-local function half_hash(alg, text)
+function access.half_hash(alg, text)
 	local digest = HASH[alg:sub(-3)](text)
 	return base64.url_encode(digest:sub(1, #digest // 2))
 end
@@ -107,8 +107,8 @@ function access.make_id(given, now, lifetime, access_token)
 	local alg = application.signing_alg or "RS256"
 	local payload = common(given, now, lifetime)
 	payload.aud, payload.nonce = application.client_id, given.nonce
-	payload.at_hash = access_token and half_hash(alg, access_token)
-	payload.c_hash = given.code_text and half_hash(alg, given.code_text)
+	payload.at_hash = access_token and access.half_hash(alg, access_token)
+	payload.c_hash = given.code_text and access.half_hash(alg, given.code_text)
 	payload.jti = hex.encode(crypto.random(16))
 	return sign(application, "JWT", merge_claims(payload, given.id_claims, application))
 end

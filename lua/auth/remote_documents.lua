@@ -20,7 +20,8 @@ end
 local Shelf = {}
 Shelf.__index = Shelf
 
--- { value, at = when it came, tried = when it was last asked for, flying = until when an answer is awaited, why }.
+-- { value, at = when it came, tried = when it was last asked for and again = because what was kept seemed too old, flying = until when
+-- an answer is awaited, why }.
 local function entry_of(shelf, key)
 	if not shelf.entries[key] then
 		if shelf.count >= shelf.most then
@@ -33,7 +34,7 @@ end
 
 -- Asks in a task of its own, so that a client who leaves takes nobody's answer along.
 local function ask(shelf, entry, address, how)
-	entry.tried, entry.flying = time.mono(), time.mono() + shelf.timeout + 1
+	entry.flying = time.mono() + shelf.timeout + 1
 	task.spawn(function()
 		local value, why = load(address, how, shelf)
 		entry.flying, entry.why = nil, why
@@ -43,9 +44,10 @@ local function ask(shelf, entry, address, how)
 	end)
 end
 
--- Asks when that may be done again, and waits for an answer that is on its way.
-local function renew(shelf, entry, address, how)
-	if not entry.flying and (not entry.tried or time.mono() - entry.tried >= shelf.pause) then
+-- Asks when that may be done again for this reason, and waits for an answer that is on its way.
+local function renew(shelf, entry, address, how, reason)
+	if not entry.flying and (not entry[reason] or time.mono() - entry[reason] >= shelf.pause) then
+		entry[reason] = time.mono()
 		ask(shelf, entry, address, how)
 	end
 	while entry.flying and entry.flying > time.mono() do
@@ -65,7 +67,7 @@ end
 function Shelf:get(address, how)
 	local entry = entry_of(self, how and how.key or address)
 	if not entry.value or time.mono() - entry.at > self.fresh then
-		renew(self, entry, address, how or {})
+		renew(self, entry, address, how or {}, "tried")
 	end
 	return current(self, entry)
 end
@@ -73,7 +75,7 @@ end
 -- The same after another look, because what was kept seems too old.
 function Shelf:again(address, how)
 	local entry = entry_of(self, how and how.key or address)
-	renew(self, entry, address, how or {})
+	renew(self, entry, address, how or {}, "again")
 	return current(self, entry)
 end
 

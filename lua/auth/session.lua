@@ -1,11 +1,9 @@
 -- auth/session.lua: who sits at the browser (D11). One durable login event, one session that points to it, and one function,
 -- decide, that says "silent answer, page, or error"; everything else asks here. Cookies as S12.
-local check = require "kit/check"
 local claims = require "auth/claims"
-local conf = require "kit/conf"
 local consent = require "auth/consent"
+local cookies = require "auth/cookies"
 local events = require "auth/events"
-local reply = require "kit/reply"
 local rows = require "store/rows"
 local scope = require "kit/scope"
 local secrets = require "kit/secrets"
@@ -15,80 +13,22 @@ local session = {}
 
 local IDLE = 12 * 3600
 local LONGEST = 7 * 86400
-local BROWSER_LIFETIME = 180 * 86400
 -- How stale `seen_at` may be: a page view costs no write.
 local SEEN_EVERY = 60
 
--- ---- cookies ----
-
-local function cookie_name(part)
-	return (conf.secure() and "__Host-tidelock" or "tidelock") .. part
-end
-
--- SameSite=None asks for Secure.
-local READABLE = "SameSite=None"
-
-local function set_cookie(response, part, value, max_age, kind)
-	local text = ("%s=%s; Path=/; %s"):format(cookie_name(part), value, kind or "HttpOnly; SameSite=Lax")
-	if conf.secure() then
-		text = text .. "; Secure"
-	else
-		text = text:gsub("SameSite=None", "SameSite=Lax")
-	end
-	if max_age then
-		text = text .. "; Max-Age=" .. max_age
-	end
-	reply.cookie(response, text)
-end
-
-local function cookie_secret(req)
-	local value = check.cookie(req, cookie_name(""))
-	return value and #value < 100 and value:find("^tls_[%w_%-]+$") and value or nil
-end
+-- The browser's own id: auth/cookies.
+session.browser, session.new_browser = cookies.browser, cookies.new_browser
+session.ensure_browser, session.browser_or_new = cookies.ensure_browser, cookies.browser_or_new
 
 -- What the check-session iframe may read: another text for each session, from which nothing is learnt (Session Management 3.2).
 session.STATE_COOKIE = "-state"
 
 function session.state_cookie_name()
-	return cookie_name(session.STATE_COOKIE)
+	return cookies.name(session.STATE_COOKIE)
 end
 
 function session.browser_state(current)
 	return secrets.mac("browser state", current.id)
-end
-
--- The browser's own id: transactions and forms are bound to it. Pure.
-function session.browser(req)
-	if req.new_browser_id then
-		return req.new_browser_id
-	end
-	local value = check.cookie(req, cookie_name("-browser"))
-	return value and #value == 47 and value:find("^tlb_[%w_%-]+$") and value or nil
-end
-
--- Makes one for this request; the cookie is set by ensure_browser.
-function session.new_browser(req)
-	req.new_browser_id = crypto.token("tlb_")
-	return req.new_browser_id
-end
-
-function session.ensure_browser(req, response)
-	local id = session.browser(req) or session.new_browser(req)
-	if req.new_browser_id then
-		set_cookie(response, "-browser", id, BROWSER_LIFETIME)
-	end
-	return id
-end
-
--- The id, and the cookie text to set when it is new.
-function session.browser_or_new(req)
-	local id = session.browser(req)
-	if id and not req.new_browser_id then
-		return id
-	end
-	local carrier = { headers = {} }
-	id = session.ensure_browser(req, carrier)
-	return id, carrier.headers["set-cookie"][1]
 end
 
 -- What is stored of a browser id.
@@ -105,7 +45,7 @@ function session.current(req)
 		return req.session
 	end
 	req.session_read = true
-	local secret = cookie_secret(req)
+	local secret = cookies.secret(req)
 	local found = secret and store.current(secrets.keyed(secret))
 	if found then
 		local now = time.now()
@@ -122,49 +62,66 @@ function session.handle(row)
 	return secrets.mac("session handle", row.id):sub(1, 22)
 end
 
+-- The rows of a sign-in: login event and session.
+local function made(req, user, how, sid, secret, browser)
+	local now = time.now()
+	local login = {
+		id = crypto.id(), user_id = user.id, at_ms = time.now_ms(), method = how.method, amr = how.amr or {}, acr = how.acr,
+		address = req.peer, source = how.source and how.source.name,
+	}
+	return login, {
+		id = crypto.id(), keyed_cookie = secrets.keyed(secret), user_id = user.id, login_event_id = login.id, sid = sid,
+		browser = browser_key(browser), address = req.peer, agent = events.clean(req.headers["user-agent"], 200), created_at = now,
+		idle_until = now + IDLE, expires_at = now + LONGEST,
+	}
+end
+
+-- Its batch. old: the browser's session until now; same: it is of the same person.
+local function batch(req, user, how, login, row, old, same)
+	local list = {}
+	local function add(more) table.move(more, 1, #more, #list + 1, list) end
+	add(how.before or {})
+	if old then
+		add((same and store.replace_statements or store.end_statements)(old.id, "signed_in_again"))
+	end
+	add {
+		store.login_statement(login), store.insert_statement(row), store.last_login_statement(user.id),
+		store.known_statement(user.id, row.browser, req.peer),
+		events.statement { kind = "sign_in", user = user, session = row.id, req = req,
+			reason = how.source and "source " .. how.source.name or how.method },
+	}
+	if how.source then
+		add { store.source_statement(row.id, how.source) }
+	end
+	add(how.statements or {})
+	return list
+end
+
 -- A new login event, a new session and a new browser id; what the browser held before ends (S12, security-cases 3). Who signs in
 -- again is the same to the applications: the session keeps its sid, and none is told of a sign-out.
--- how: { method, amr, acr, statements = what else belongs into the same batch }. Returns the session and the browser id.
+-- how: { method, amr, acr, before = statements that have to hold first, statements = what else belongs into the same batch, source =
+-- { name, subject, sid } of the upstream's session that it came from }. Returns the session and the browser id; or nil and the index
+-- of what did not hold, `before` counted first.
 function session.sign_in(req, response, user, how)
 	local old = session.current(req)
 	local same = old and old.user_id == user.id
-	local now, secret = time.now(), crypto.token("tls_")
-	local browser = session.new_browser(req)
-	local login = {
-		id = crypto.id(), user_id = user.id, at_ms = time.now_ms(), method = how.method, amr = how.amr or {}, acr = how.acr,
-		address = req.peer,
-	}
-	local row = {
-		id = crypto.id(), keyed_cookie = secrets.keyed(secret), user_id = user.id, login_event_id = login.id,
-		sid = same and old.sid or hex.encode(crypto.random(16)), browser = browser_key(browser), address = req.peer,
-		agent = events.clean(req.headers["user-agent"], 200), created_at = now, idle_until = now + IDLE,
-		expires_at = now + LONGEST,
-	}
-	local statements = {}
-	if old then
-		statements = (same and store.replace_statements or store.end_statements)(old.id, "signed_in_again")
-	end
-	table.move({
-		store.login_statement(login), store.insert_statement(row), store.last_login_statement(user.id),
-		store.known_statement(user.id, row.browser, req.peer),
-		events.statement { kind = "sign_in", user = user, session = row.id, req = req, reason = how.method },
-	}, 1, 5, #statements + 1, statements)
-	local further = how.statements or {}
-	table.move(further, 1, #further, #statements + 1, statements)
+	local secret, browser = crypto.token("tls_"), session.new_browser(req)
+	local login, row = made(req, user, how, same and old.sid or hex.encode(crypto.random(16)), secret, browser)
 	task.detach()
-	if not rows.batch(statements) then
-		return nil
+	local done, _, index = rows.batch(batch(req, user, how, login, row, old, same))
+	if not done then
+		return nil, index
 	end
-	set_cookie(response, "", secret)
+	cookies.set(response, "", secret)
 	session.ensure_browser(req, response)
-	user.last_login_at = now
+	user.last_login_at = row.created_at
 	req.session_read, req.session = true, {
-		id = row.id, sid = row.sid, browser = row.browser, created_at = now, seen_at = now, expires_at = row.expires_at,
-		user_id = user.id, user = user,
+		id = row.id, sid = row.sid, browser = row.browser, created_at = row.created_at, seen_at = row.created_at,
+		expires_at = row.expires_at, user_id = user.id, user = user,
 		login = { id = login.id, at = login.at_ms // 1000, at_ms = login.at_ms, method = login.method, amr = login.amr,
-			acr = login.acr },
+			acr = login.acr, source = login.source },
 	}
-	set_cookie(response, session.STATE_COOKIE, session.browser_state(req.session), nil, READABLE)
+	cookies.set(response, session.STATE_COOKIE, session.browser_state(req.session), nil, cookies.READABLE)
 	return req.session, browser
 end
 
@@ -174,8 +131,8 @@ function session.gone(req)
 end
 
 local function forget(response, req)
-	set_cookie(response, "", "", 0)
-	set_cookie(response, session.STATE_COOKIE, "", 0, READABLE)
+	cookies.set(response, "", "", 0)
+	cookies.set(response, session.STATE_COOKIE, "", 0, cookies.READABLE)
 	session.gone(req)
 end
 
@@ -248,10 +205,16 @@ function session.subject(t, current, application, req)
 	}
 end
 
+-- An application may take only those who came through certain sources. Pure.
+function session.suits(current, application)
+	local names = application.sources
+	return not names or #names == 0 or scope.has(names, current.login.source)
+end
+
 -- What is missing before `t` may be answered for `current` (nil: nobody): nil, or a page and the error that
 -- prompt=none gets for it (OpenID Connect Core 3.1.2.1, 3.1.2.6).
 local function missing(t, current, application, scopes, req)
-	if not current then
+	if not current or not session.suits(current, application) then
 		return "sign_in", "login_required"
 	end
 	local new = fresh(t, current)

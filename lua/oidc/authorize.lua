@@ -48,7 +48,7 @@ end
 
 -- Silent answer, page or error: session.decide says which (D11).
 local function proceed(req, context, t)
-	if t.denied then answer.fail(context, "access_denied", t.denied) end
+	if t.denied then answer.fail(context, t.failure or "access_denied", t.denied) end
 	local current = session.current(req)
 	local scopes = t.params.consent_scopes
 	local verdict, code, description = session.decide(t, current, context.application, scopes, req)

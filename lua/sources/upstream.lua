@@ -1,0 +1,136 @@
+-- sources/upstream.lua: what a source publishes of itself: its addresses (OpenID Connect Discovery 4) and its keys. Kept for a while,
+-- asked for again when a token names a key that is not there, and good without the network for as long as they verify.
+local remote_documents = require "auth/remote_documents"
+local remote_keys = require "auth/remote_keys"
+
+local upstream = {}
+
+local WELL_KNOWN = "/.well-known/openid-configuration"
+local ENDPOINTS = { "authorization_endpoint", "token_endpoint", "userinfo_endpoint", "jwks_uri" }
+
+local function read(document)
+	if type(document) ~= "table" or json.is_array(document) then
+		return nil, "is no discovery document"
+	end
+	for _, name in ipairs { "issuer", table.unpack(ENDPOINTS) } do
+		local value = document[name]
+		if value ~= nil and type(value) ~= "string" then
+			return nil, ("is no discovery document: %s is no text"):format(name)
+		end
+	end
+	return document
+end
+
+local documents = remote_documents.new { read = read, fresh = 3600, pause = 5, timeout = 10, max = 262144, most = 200 }
+local key_sets = remote_documents.new { read = remote_keys.import, fresh = 3600, pause = 30, timeout = 10, max = 262144, most = 200 }
+
+-- ---- who may be asked ----
+
+local function host_of(text)
+	local parsed = text and url.parse(text)
+	return parsed and parsed.host
+end
+
+-- Hosts that the owner's own file names may be private addresses; those that an upstream or a program names may not, but for what
+-- outgoing.allow says.
+local function own_hosts(source)
+	local out = {}
+	for _, text in ipairs { source.issuer or "", source.authorization_url or "", source.token_url or "", source.profile_url or "",
+		source.jwks_url or "" } do
+		out[#out + 1] = host_of(text)
+	end
+	return out
+end
+
+-- How kit/fetch asks somebody of this source: { ca, allow }.
+function upstream.how(source)
+	return { ca = source.ca, allow = source.declared and own_hosts(source) or nil }
+end
+
+local function shelved(source, address)
+	local how = upstream.how(source)
+	how.key = source.id .. " " .. address
+	return how
+end
+
+-- ---- addresses ----
+
+local function own(source)
+	return {
+		issuer = source.issuer, authorization_endpoint = source.authorization_url, token_endpoint = source.token_url,
+		userinfo_endpoint = source.profile_url, jwks_uri = source.jwks_url,
+	}
+end
+
+local function without_slash(text)
+	return (text:gsub("/+$", ""))
+end
+
+-- Discovery 4.3. A slash at the end is forgiven to who typed the issuer; tokens are compared with the document's.
+local function agrees(source, document)
+	if type(document.issuer) ~= "string" or without_slash(document.issuer) ~= without_slash(source.issuer) then
+		return nil, ("names another issuer, \"%s\""):format(tostring(document.issuer))
+	end
+	for _, name in ipairs(ENDPOINTS) do
+		local value = document[name]
+		if value and source.issuer:find("^https:") and not value:find("^https://") then
+			return nil, ("has a %s that is not https"):format(name)
+		end
+	end
+	return true
+end
+
+local function discovered(source)
+	local address = without_slash(source.issuer) .. WELL_KNOWN
+	local document, why = documents:get(address, shelved(source, address))
+	local ok
+	if document then
+		ok, why = agrees(source, document)
+	end
+	if ok then return document end
+	return nil, ("the discovery document at %s %s"):format(address, why)
+end
+
+-- Has it a document at all?
+local function publishes(source)
+	return source.adapter == "oidc" and source.issuer and source.extra.discovery ~= false
+end
+
+-- The addresses of a source under discovery's names, the owner's own before the document's; further what the document says of
+-- itself (code_challenge_methods_supported …), and `document`: there is one. nil and why they cannot be had. Waits.
+function upstream.of(source)
+	local out = own(source)
+	if not publishes(source) then return out end
+	local document, why = discovered(source)
+	if not document then
+		if out.authorization_endpoint and out.token_endpoint and out.jwks_uri then return out end
+		return nil, why
+	end
+	out.issuer, out.document = document.issuer, true
+	return setmetatable(out, { __index = document })
+end
+
+-- ---- keys ----
+
+local function found(list, kid)
+	local out = {}
+	for _, each in ipairs(list or {}) do
+		if kid == nil or each.kid == kid then out[#out + 1] = each end
+	end
+	return out
+end
+
+-- The keys of the source that this kid names (none: all of them), as auth/remote_keys has them; another look is taken for a name that
+-- is not there. nil and why. Waits.
+function upstream.keys(source, up, kid)
+	local address = up.jwks_uri
+	if not address then return nil, "the source has no address for its keys" end
+	local list, why = key_sets:get(address, shelved(source, address))
+	if kid ~= nil and #found(list, kid) == 0 then
+		list, why = key_sets:again(address, shelved(source, address))
+	end
+	if not list then return nil, ("the key set at %s %s"):format(address, why) end
+	return found(list, kid)
+end
+
+return upstream
