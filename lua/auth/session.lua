@@ -105,11 +105,13 @@ end
 function session.sign_in(req, response, user, how)
 	local old = session.current(req)
 	local same = old and old.user_id == user.id
+	local made_before = req.new_browser_id
 	local secret, browser = crypto.token("tls_"), session.new_browser(req)
 	local login, row = made(req, user, how, same and old.sid or hex.encode(crypto.random(16)), secret, browser)
 	task.detach()
 	local done, _, index = rows.batch(batch(req, user, how, login, row, old, same))
 	if not done then
+		req.new_browser_id = made_before
 		return nil, index
 	end
 	cookies.set(response, "", secret)

@@ -18,6 +18,7 @@ local jwks          = require "oidc/jwks"
 local portal        = require "portal/routes"
 local reply         = require "kit/reply"
 local revoke        = require "oidc/revoke"
+local sources       = require "sources/routes"
 local token         = require "oidc/token"
 local urls          = require "kit/urls"
 local userinfo      = require "oidc/userinfo"
@@ -81,6 +82,7 @@ local function at_public_url(path)
 	if slug then return discovery, slug end
 	local client_id = path:match("^/settings/connections/applications/([^/]+)$")
 	if client_id then return require("portal/connection"), client_id end
+	if path:find("^/source/") then return sources.find(path) end
 	return github.find(path)
 end
 

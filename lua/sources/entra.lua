@@ -36,11 +36,14 @@ function entra.may_sign(entry, claims, issuer)
 	return type(entry.issuer) == "string" and filled(entry.issuer, claims.tid) == issuer
 end
 
--- `sub` is another for each application; oid says who it is within the tenant, both together who it is.
-function entra.subject(claims)
+-- `sub` is another for each application; oid says who it is within the tenant, both together who it is. People of the first of the
+-- source's tenants are known by their object id alone, as Entra's pages show it; those of a tenant that was added by "oid.tid", so that
+-- no tenant's person can be another's.
+function entra.subject(source, claims)
 	local oid = claims.oid
 	if type(oid) ~= "string" or not oid:find(GUID) then return nil, "the token has no oid: the scope profile is needed" end
-	return oid:lower() .. "." .. claims.tid:lower()
+	local tenant = claims.tid:lower()
+	return tenant == source.tenants[1]:lower() and oid:lower() or oid:lower() .. "." .. tenant
 end
 
 -- ---- Microsoft Graph ----

@@ -30,12 +30,6 @@ local function onward(req, answer, opened, current)
 	return answer
 end
 
-local function lost(context, index)
-	-- The state is the first of the batch.
-	if index == 1 then problem.raise(context, "used", "the answer has been used before") end
-	problem.raise(context, "unavailable", "something changed at the same time")
-end
-
 local function sign_in(req, context, t, arrived, user, statements)
 	local source, claims = context.source, arrived.claims or {}
 	local answer = reply.redirect("/")
@@ -44,16 +38,16 @@ local function sign_in(req, context, t, arrived, user, statements)
 		method = "source", amr = methods_of(claims), before = before,
 		source = { name = source.name, subject = claims.sub, sid = type(claims.sid) == "string" and #claims.sid <= 255 and claims.sid or nil },
 	})
-	if not current then lost(context, index) end
+	if not current then return nil, index end
 	return onward(req, answer, t.request, current)
 end
 
-local function connect(req, context, t, user, statements)
+local function connect(req, context, t, _, user, statements)
 	local before = table.move(statements, 1, #statements, 2, { state.use_statement(t) })
 	before[#before + 1] = events.statement { kind = "account_connected", user = user, req = req, reason = "source " .. context.source.name }
 	task.detach()
 	local done, _, index = rows.batch(before)
-	if not done then lost(context, index) end
+	if not done then return nil, index end
 	return reply.redirect("/?done=connected")
 end
 
@@ -73,13 +67,17 @@ function finish.arrived(req, context, t, arrived)
 		events.add { kind = "source_groups_failed", req = req, merge = true,
 			reason = ("source %s: %s"):format(context.source.name, arrived.groups_problem) }
 	end
-	local user, statements = arrivals.land(context.source, arrived, req, current)
-	if not user then
-		local refusal = statements
-		problem.raise(context, "denied", refusal.reason, { text = refusal.message, advice = refusal.advice, user = refusal.user })
+	local make = current and connect or sign_in
+	-- A batch fails when somebody was quicker; the second time it is seen who.
+	for _ = 1, 2 do
+		local user, statements = arrivals.land(context.source, arrived, req, current and current.user)
+		if not user then problem.page(context, "denied", statements.reason, { text = statements.message }) end
+		local answer, index = make(req, context, t, arrived, user, statements)
+		if answer then return answer end
+		-- The state is the first of the batch.
+		if index == 1 then problem.raise(context, "used", "the answer has been used before") end
 	end
-	if current then return connect(req, context, t, user, statements) end
-	return sign_in(req, context, t, arrived, user, statements)
+	problem.raise(context, "unavailable", "something changed at the same time")
 end
 
 -- The upstream did not prove that the person signed in there just now (S28): a password of ours can, else the client is told.

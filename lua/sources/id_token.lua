@@ -106,7 +106,8 @@ end
 local function check_belonging(claims, alg, expected)
 	if expected.nonce then
 		if claims.nonce == nil then return "it has no nonce" end
-		if type(claims.nonce) ~= "string" or not crypto.equal(claims.nonce, expected.nonce) then return "its nonce is another sign-in's" end
+		local same = type(claims.nonce) == "string" and crypto.equal(claims.nonce, expected.nonce)
+		if not same then return "its nonce is another sign-in's" end
 	end
 	return check_hash(claims, "at_hash", alg, expected.access_token) or check_hash(claims, "c_hash", alg, expected.code)
 end
@@ -139,8 +140,8 @@ function id_token.verify(source, up, text, expected)
 	local claims, parsed = id_token.open(source, up, text)
 	if not claims then return nil, parsed end
 	local typ = parsed.header.typ
-	local why = typ and OTHER_TYPES[typ:lower()] and "it is another kind of token (typ)" or check_subject(claims) or check_audience(source, claims) or check_times(claims)
-		or check_belonging(claims, parsed.header.alg, expected)
+	local why = typ and OTHER_TYPES[typ:lower()] and "it is another kind of token (typ)" or check_subject(claims)
+		or check_audience(source, claims) or check_times(claims) or check_belonging(claims, parsed.header.alg, expected)
 	if why then return nil, why end
 	return claims
 end

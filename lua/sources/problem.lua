@@ -10,7 +10,8 @@ local problem = {}
 -- By kind: status, what happened, what to do; %s is the source's title.
 local KINDS = {
 	unreachable = { 502, "%s cannot be reached at the moment.", "Try again in a few minutes. If it stays, tell whoever runs this service." },
-	unusable    = { 502, "%s answered something that cannot be used.", "Try again. If it stays, tell whoever runs this service the request id below." },
+	unusable    = { 502, "%s answered something that cannot be used.",
+		"Try again. If it stays, tell whoever runs this service the request id below." },
 	unbelieved  = { 502, "%s sent an answer that cannot be believed, so nobody was signed in.",
 		"Try again. If it stays, tell whoever runs this service the request id below." },
 	refused     = { 403, "%s did not sign you in.", "Try again, or sign in another way." },
@@ -19,7 +20,6 @@ local KINDS = {
 	state       = { 400, "The answer of %s does not belong to a sign-in that was begun in this browser.", "Begin again from here." },
 	expired     = { 400, "The sign-in at %s took longer than a quarter of an hour.", "Begin again from here." },
 	used        = { 400, "This answer of %s has been used already.", "If you are not signed in, begin again from here." },
-	unproven    = { 403, "%s could not prove that you signed in there just now, as the application demands.", "Sign in another way." },
 	denied      = { 403, "Your account at %s cannot be used here.", "Ask whoever runs this service." },
 	unavailable = { 503, "The sign-in with %s could not be finished.", "Try again in a few seconds." },
 }
@@ -31,19 +31,24 @@ local function way_out(context)
 	return { href = sealed and "/signin?request=" .. url.encode(sealed) or "/signin", text = "Try again" }
 end
 
--- context: { req, source, opened = the request in progress or nil, link = an account is being connected, application }. kind: of the
--- table above. cause: for the event, naming nobody. more: { text, advice = instead of the kind's, person = what somebody wrote, user }.
-function problem.raise(context, kind, cause, more)
+-- The page alone, when an event has been left. context: { req, source, opened = the request in progress or nil, link = an account is
+-- being connected, application }. kind: of the table above. more: { text = instead of the kind's }.
+function problem.page(context, kind, cause, more)
 	local title, known = context.source.title, KINDS[kind]
-	more = more or {}
-	events.add {
-		kind = "sign_in_failed", req = context.req, application = context.application, user = more.user, person = more.person,
-		reason = ("source %s: %s"):format(context.source.name, cause),
-	}
 	err.raise("source_" .. kind, more.text or known[2]:format(title), {
-		status = known[1], advice = more.advice or known[3], link = way_out(context), cause = cause,
+		status = known[1], advice = known[3], link = way_out(context), cause = cause,
 		title = (context.link and "Connecting %s did not work" or "Signing in with %s did not work"):format(title),
 	})
+end
+
+-- The event and the page. cause: for the event, naming nobody. more: further, person = what somebody wrote.
+function problem.raise(context, kind, cause, more)
+	more = more or {}
+	events.add {
+		kind = "sign_in_failed", req = context.req, application = context.application, person = more.person,
+		reason = ("source %s: %s"):format(context.source.name, cause),
+	}
+	problem.page(context, kind, cause, more)
 end
 
 return problem

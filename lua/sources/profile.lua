@@ -1,6 +1,6 @@
 -- sources/profile.lua: what a source says of the person whose token we hold: profile, groups, and by what it knows them.
 local api = require "sources/api"
-local dotted = require "kit/dotted"
+local came = require "auth/arrived"
 local entra = require "sources/entra"
 local github = require "sources/github"
 local id_token = require "sources/id_token"
@@ -34,7 +34,8 @@ local function userinfo(source, up, token, claims)
 	if not info then return nil, kind, why end
 	-- 5.3.2: another sub, or none, is another person.
 	if claims and info.sub ~= claims.sub then
-		return nil, "unbelieved", info.sub == nil and "the userinfo endpoint's answer has no sub" or "the userinfo endpoint tells of another sub than the ID token"
+		return nil, "unbelieved", info.sub == nil and "the userinfo endpoint's answer has no sub"
+			or "the userinfo endpoint tells of another sub than the ID token"
 	end
 	return info
 end
@@ -64,10 +65,10 @@ local function text_of(value)
 end
 
 local function subject_of(source, info, claims)
-	if source.kind == "entra" then return entra.subject(claims) end
+	if source.kind == "entra" then return entra.subject(source, claims) end
 	if claims then return claims.sub end
 	for _, path in ipairs(source.subject_attribute and { source.subject_attribute } or SUBJECTS) do
-		local text = text_of(dotted.get(info, path))
+		local text = text_of(came.at(info, path))
 		if text then return text end
 	end
 	return nil, "the profile does not say who it is: " .. (source.subject_attribute or "sub or id") .. " is missing"
@@ -87,7 +88,7 @@ end
 
 -- An absent claim is nobody's membership: who lost the last group is told so by many.
 local function claimed_groups(source, info)
-	local value = dotted.get(info, source.extra.groups_attribute or "groups")
+	local value = came.at(info, source.extra.groups_attribute or "groups")
 	if value ~= nil and type(value) ~= "table" then value = { value } end
 	local out = {}
 	for _, each in ipairs(value or {}) do out[#out + 1] = group_of(each) end

@@ -64,3 +64,14 @@ create table source_memberships (
 );
 create index source_memberships_group on source_memberships (group_id);
 create index source_memberships_source on source_memberships (source);
+
+-- The source that a login came from (its name), and which session there: what an upstream's back-channel logout speaks of.
+alter table login_events add column source text;
+create table source_sessions (
+	session_id text primary key references sessions (id) on delete cascade,
+	source text not null,
+	subject text,
+	sid text
+);
+create index source_sessions_subject on source_sessions (source, subject);
+create index source_sessions_sid on source_sessions (source, sid);
