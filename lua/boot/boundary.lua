@@ -66,7 +66,8 @@ local function bearer(req, e, status)
 		if e.scope then challenge = ('%s, scope="%s"'):format(challenge, e.scope) end
 	end
 	local response = oauth(req, e, status)
-	response.headers["www-authenticate"] = status < 500 and challenge or nil
+	-- What is not there, or was changed meanwhile, no other token would help.
+	response.headers["www-authenticate"] = status < 404 and challenge or nil
 	return response
 end
 

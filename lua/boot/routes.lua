@@ -83,6 +83,9 @@ local function at_public_url(path)
 	local client_id = path:match("^/settings/connections/applications/([^/]+)$")
 	if client_id then return require("portal/connection"), client_id end
 	if path:find("^/source/") then return sources.find(path) end
+	-- Few installations have an asker for these.
+	local akkess = path:match("^/authentication/v1/(.+)$")
+	if akkess then return require("directory/akkess").find(akkess) end
 	return github.find(path)
 end
 

@@ -215,7 +215,10 @@ function app.verbs.delete(argv, first)
 	local options = args.parse(argv, first, { usage = "app delete NAME", positional = { "NAME" } })
 	local row = find(options.NAME)
 	not_declared(row)
-	local statements = store.delete_statements(row)
+	local statements = require("auth/application_sources").end_statements(row.id)
+	for _, statement in ipairs(store.delete_statements(row)) do
+		statements[#statements + 1] = statement
+	end
 	statements[#statements + 1] = event(row, "deleted by command")
 	rows.batch(statements)
 	clients.changed()

@@ -136,6 +136,8 @@ local function read(object)
 		if adapter == "OIDC" then oidc(out, block, place) else oauth2(out, block, place) end
 		mappings(out, block, place, adapter)
 		out.client_secret = text(block, "clientSecret", place)
+		-- An absent one may be known already (auth/application_sources); null says that there is none.
+		out.more.no_secret = block.clientSecret == json.null or nil
 	end
 	ours(out, object)
 	return out, key, object
