@@ -79,7 +79,8 @@ if (enterNetwork()) {
 		assert.deepEqual(data.viewer, { login: 'carol', organizations: { totalCount: 1, nodes: [{ login: 'sso' }] } });
 		const cursors = await other.run(['api', 'graphql', '--paginate', '-f', `query=query($endCursor: String) { organization(login: "sso") { teams(first: 20, after: $endCursor) {
 			nodes { slug } pageInfo { hasNextPage endCursor } } } }`, '--jq', '.data.organization.teams.nodes[].slug']);
-		assert.deepEqual(cursors.out.trim().split('\n').toSorted(), names.toSorted(), cursors.err);
+		const listed = cursors.out.trim().split('\n');
+		assert.deepEqual([names.filter((name) => !listed.includes(name)), new Set(listed).size], [[], listed.length], cursors.err);
 		const lacking = await other.run(['api', 'user/keys']);
 		assert.match(lacking.err, /HTTP 404/);
 		const nobody = await other.run(['api', 'orgs/nowhere']);

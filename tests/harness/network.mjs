@@ -12,9 +12,11 @@ export const web = 'https://ghe.test';
 export const api = 'https://api.ghe.test';
 const NAMES = [public_url, web, api].map((url) => new URL(url).hostname);
 
-// Without root the namespace comes with one of users', where the kernel gives them to everybody.
-const unshare = ['--net', '--mount', ...(process.getuid() === 0 ? [] : ['--map-root-user'])];
-const INSIDE = 'ip link set lo up && mount --bind "$0" /etc/hosts && exec "$@"';
+// Without root the namespace comes with one of users', where the kernel gives them to everybody; what runs in it is who started it.
+const isRoot = process.getuid() === 0;
+const unshare = ['--net', '--mount', ...(isRoot ? [] : ['--map-root-user'])];
+const setUp = 'ip link set lo up && mount --bind "$0" /etc/hosts && echo 0 > /proc/sys/net/ipv4/ip_unprivileged_port_start';
+const INSIDE = `${setUp} && exec ${isRoot ? '' : `unshare --map-user=${process.getuid()} --map-group=${process.getgid()} `}"$@"`;
 
 function runInside() {
 	const dir = mkdtempSync(path.join(os.tmpdir(), 'tidelock-'));
