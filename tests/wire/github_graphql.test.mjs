@@ -196,9 +196,9 @@ test('what_is_too_much_is_refused_at_once_and_the_broker_goes_on', async () => {
 	const deep = `${'{viewer'.repeat(1000)}${'}'.repeat(1000)}`;
 	for (const [text, message] of [
 		[deep, /levels deep/], [`{${'a:viewer{login} '.repeat(4000)}}`, /tokens/], ['{viewer{login}}' + ' '.repeat(70000), /bytes/],
-		[`{${Array.from({ length: 1900 }, (_, i) => `a${i}:viewer{login}`).join(' ')} ${Array.from({ length: 700 }, (_, i) => `b${i}:viewer{login}`).join(' ')}}`, /selects more than 5000/],
+		[`{${Array.from({ length: 1000 }, (_, i) => `a${i}:viewer{...F}`).join(' ')}} fragment F on User{login id name bio url}`, /selects more than 5000/],
 		[`{viewer{${'organizations(first:100){nodes{teams(first:100){nodes{members(first:100){nodes{'}${'organizations(first:100){nodes{login}}'}}}}}}}}}`, /possible nodes which exceeds the maximum limit of 500,000/],
-		[`{${Array.from({ length: 1000 }, (_, i) => `a${i}:user(login:"x${i}"){login}`).join(' ')}}`, /Resource limits/],
+		[`{${Array.from({ length: 300 }, (_, i) => `a${i}:__schema{types{fields{name type{name} args{name type{name}}}}}`).join(' ')}}`, /Resource limits/],
 	]) {
 		const [error] = await errors(text);
 		assert.match(error.message, message);
