@@ -41,6 +41,15 @@ local function open_lab(config)
 	for path, endpoint in pairs(lab.routes) do routes.add(path, endpoint) end
 end
 
+local function has_cases(config)
+	for _, list in pairs(config) do
+		for _, each in ipairs(type(list) == "table" and list or {}) do
+			if type(each) == "table" and each.cases then return true end
+		end
+	end
+	return false
+end
+
 -- Makes this state ready for a configuration. mode: "serve", "reload", "command", "check", or
 -- "detached" for a command over files alone. Returns what the core needs of
 -- it, or nil and "file:line: text"; nothing of a failed start may be seen by anybody.
@@ -62,6 +71,10 @@ function boot.start(config, mode)
 	end
 	if ok then ok, why = source_mappings.declare(config.source_mappings, serving) end
 	if not ok then return nil, why end
+	if serving then
+		local broken = has_cases(config) and require("mapping/cases").of(config) or {}
+		if broken[1] then return nil, broken[1] end
+	end
 	-- Commands apply the file themselves: `check` tells what would change.
 	if not serving then return {} end
 	-- What can fail comes before the database is made equal to the file: a refused reload changes nothing (D13).

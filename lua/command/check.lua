@@ -21,7 +21,9 @@ local function script_errors(config)
 	for _, entry in ipairs(config.conversion_rules or {}) do
 		out[#out + 1] = require("mapping/conversions").problem(entry)
 	end
-	return out
+	local broken, count = require("mapping/cases").of(config)
+	table.move(broken, 1, #broken, #out + 1, out)
+	return out, count
 end
 
 local function plain(changes)
@@ -34,7 +36,7 @@ end
 
 function check.run(argv, first, body)
 	local options = args.parse(argv, first, { usage = "check" })
-	local errors = script_errors(body.config)
+	local errors, cases = script_errors(body.config)
 	local changes = declared.diff(body.config)
 	local clash = declared.clashes(changes)
 	errors[#errors + 1] = clash
@@ -47,12 +49,14 @@ function check.run(argv, first, body)
 	if options.json then
 		return { status = #errors > 0 and 1 or 0, out = print_.json(json.object {
 			valid = #errors == 0, errors = json.array(errors), warnings = json.array(warnings), changes = plain(changes),
+			cases = cases,
 		}) }
 	end
 	if #errors > 0 then
 		return { status = 1, err = table.concat(errors, "\n") .. "\n" }
 	end
 	local lines = { "the configuration is valid" }
+	if cases > 0 then lines[1] = ("the configuration is valid, and %d cases come out as they say"):format(cases) end
 	for _, text in ipairs(warnings) do lines[#lines + 1] = "warning: " .. text end
 	for _, item in ipairs(changes) do
 		lines[#lines + 1] = ("a reload: %s %s is %s"):format(item.kind, item.name, item.change)

@@ -2,7 +2,7 @@
 -- somebody's claims; as JSON, or in Lua: { script = "rules/otc.lua" }. What no cloud's page settles has a name and a default here.
 local types = require "config/types"
 
-local conversion_rules = { list = "conversion_rules" }
+local conversion_rules = { list = "conversion_rules", cases = true }
 
 conversion_rules.schema = {
 	dialect = types.one_of("otc", "huawei", "keystone"), rules = types.text { max = 1000 }, script = types.text { max = 1000 },

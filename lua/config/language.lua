@@ -342,6 +342,13 @@ function language.read_beside(state, path, declaration)
 	return read(state, resolve(path, declaration.file), FILE_MAX)
 end
 
+-- The cases beside a script or rules ("groups.cases.json" beside "groups.lua"): text and name, or nil where there are none.
+function language.read_cases(state, path, declaration)
+	local name = path:gsub("%.%w+$", "") .. ".cases.json"
+	local text = read(state, resolve(name, declaration.file), FILE_MAX)
+	return text, text and name
+end
+
 language.KINDS = KINDS
 
 function language.evaluate(state, path)

@@ -48,6 +48,9 @@ local function object(state, kind, declaration)
 		end
 		out.source = text
 	end
+	if right and (module.script or module.cases) then
+		out.cases, out.cases_file = language.read_cases(state, out.script or out.rules, declaration)
+	end
 	return right and out or nil
 end
 

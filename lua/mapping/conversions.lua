@@ -119,11 +119,7 @@ local function by_rules(entry, claims, explain)
 	return made and in_short(made), refused, trace
 end
 
--- Who these claims make, by the rules of that name: { user = name, groups = names }; or nil and { reason, message }. Third, with explain:
--- what happened, rule by rule. about: as mapping/script has it.
-function conversions.apply(name, claims, about, explain)
-	local entry = by_name[name]
-	if not entry then return nil, refusal("missing", ("there are no conversion rules %q"):format(name)), {} end
+local function apply(entry, claims, about, explain)
 	local made, refused, trace
 	if entry.in_lua then
 		made, refused, trace = by_script(entry, claims, about)
@@ -134,6 +130,21 @@ function conversions.apply(name, claims, about, explain)
 		return nil, refusal("no_groups", ("the rules put %q into no group"):format(made.user)), trace
 	end
 	return made, refused, trace
+end
+
+-- The same by rules as they are declared, which may not be in use yet.
+function conversions.try(declared, claims)
+	local entry, why = entry_of(declared, false)
+	if not entry then return nil, refusal("invalid_rules", why) end
+	return apply(entry, claims, {})
+end
+
+-- Who these claims make, by the rules of that name: { user = name, groups = names }; or nil and { reason, message }. Third, with explain:
+-- what happened, rule by rule. about: as mapping/script has it.
+function conversions.apply(name, claims, about, explain)
+	local entry = by_name[name]
+	if not entry then return nil, refusal("missing", ("there are no conversion rules %q"):format(name)), {} end
+	return apply(entry, claims, about, explain)
 end
 
 return conversions
