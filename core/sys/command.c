@@ -352,6 +352,28 @@ static bool take_again(const struct json *j, struct arguments *a)
 	return true;
 }
 
+/* Writes what the command wants kept in a file of the owner's: { path, text }. True when there is nothing, or it is written. */
+static bool record(const struct json *wanted)
+{
+	struct slice path, text;
+	char name[4096], part[4100];
+	FILE *f;
+
+	if (!wanted || json_type(wanted) != JSON_OBJECT)
+		return true;
+	path = json_member_string(wanted, "path");
+	text = json_member_string(wanted, "text");
+	snprintf(name, sizeof(name), "%.*s", (int)path.n, (const char *)path.p);
+	snprintf(part, sizeof(part), "%s.new", name);
+	f = fopen(part, "we");
+	if (!f || fwrite(text.p, 1, text.n, f) != text.n || fclose(f) || rename(part, name)) {
+		fprintf(stderr, "tidelock: %s: %s\n", name, strerror(errno));
+		return false;
+	}
+	fprintf(stderr, "recorded in %s\n", name);
+	return true;
+}
+
 /* Prints; says in *again whether the broker wants to be asked once more. */
 static int print_answer(struct slice text, struct arguments *a, bool *again)
 {
@@ -370,6 +392,8 @@ static int print_answer(struct slice text, struct arguments *a, bool *again)
 	const struct json *s = json_member(j, "status");
 	if (s && json_type(s) == JSON_INTEGER)
 		status = (int)json_integer(s);
+	if (!record(json_member(j, "record")))
+		status = EXIT_REFUSED;
 	*again = status == 0 && take_again(j, a);
 	json_free(j);
 	return status;

@@ -57,7 +57,8 @@ function main.run(body)
 		return action()
 	end)
 	if ok then
-		return { status = result.status or 0, out = result.out or "", err = result.err or "", again = result.again }
+		return { status = result.status or 0, out = result.out or "", err = result.err or "", again = result.again,
+			record = result.record }
 	end
 	if err.is(result) then
 		local text = result.description or result.oauth

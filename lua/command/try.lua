@@ -13,10 +13,13 @@ local users = require "store/users"
 
 local try = { usage = "try scope|source|policy|github [NAME] --user U [--app A]", verbs = {} }
 
-local SCOPE = { usage = "try scope NAME --user U [--app A]", positional = { "NAME" }, options = { user = "value", app = "value" } }
+local SCOPE = {
+	usage = "try scope NAME --user U [--app A] [--record]", positional = { "NAME" },
+	options = { user = "value", app = "value", record = "flag" },
+}
 local POLICY = {
-	usage = "try policy NAME --user U [--app A] [--scope S]… [--grant G] [--claims FILE]", positional = { "NAME" },
-	options = { user = "value", app = "value", scope = "list", grant = "value", claims = "value" },
+	usage = "try policy NAME --user U [--app A] [--scope S]… [--grant G] [--claims FILE] [--record]", positional = { "NAME" },
+	options = { user = "value", app = "value", scope = "list", grant = "value", claims = "value", record = "flag" },
 }
 local GITHUB = {
 	usage = "try github --user U [--app A] [--as CLIENT]", options = { user = "value", app = "value", as = "value" },
@@ -86,6 +89,18 @@ local function with_costs(lines, made)
 	return table.concat(lines, "\n") .. "\n"
 end
 
+-- The case that --record asks for, and nothing of it in what is printed.
+local function recorded(options, list, made)
+	local tried = { given = made.given, result = made.result, second = made.second }
+	made.given, made.second = nil, nil
+	if not options.record then return nil end
+	local declared
+	for _, each in ipairs(list or {}) do
+		if each.name == made.name then declared = each end
+	end
+	return require "command/record"(declared, options.user .. ", recorded " .. time.iso(time.now()), tried)
+end
+
 -- The script is tried as its file stands now, before it goes live.
 function try.verbs.scope(argv, first, body)
 	local options = args.parse(argv, first, SCOPE)
@@ -95,15 +110,16 @@ function try.verbs.scope(argv, first, body)
 	if not made then
 		return failure and failed(options, failure) or refuse('there is no scope mapping "%s"', options.NAME)
 	end
+	local record = recorded(options, (body.config or {}).scope_mappings, made)
 	if options.json then
-		return { out = print_.json(json.object(made)) }
+		return { out = print_.json(json.object(made)), record = record }
 	end
 	local lines = { "claims        " .. shown(json.object(made.claims or {})) }
 	for _, drop in ipairs(made.dropped or {}) do
 		lines[#lines + 1] = "dropped       " .. tostring(type(drop) == "table" and drop.claim or drop)
 	end
 	lines[#lines + 1] = ("script        %s (scope %s)"):format(made.script, made.scope)
-	return { out = with_costs(lines, made) }
+	return { out = with_costs(lines, made), record = record }
 end
 
 -- The scopes that a request asks for when it names none (S20), or those of --scope.
@@ -130,10 +146,10 @@ function try.verbs.policy(argv, first, body)
 	if not made then
 		return failure and failed(options, failure) or refuse('there is no policy "%s"', options.NAME)
 	end
-	local status = made.allowed and 0 or 1
+	local status, record = made.allowed and 0 or 1, recorded(options, (body.config or {}).policies, made)
 	if options.json then
 		made.scopes, made.stripped = json.array(made.scopes), json.array(made.stripped)
-		return { status = status, out = print_.json(json.object(made)) }
+		return { status = status, out = print_.json(json.object(made)), record = record }
 	end
 	local lines = { "result        " .. (made.allowed and "allowed" or "refused") }
 	for line in (made.message or ""):gmatch("[^\n]+") do
@@ -146,7 +162,7 @@ function try.verbs.policy(argv, first, body)
 		lines[#lines + 1] = "stripped      " .. scope.join(made.stripped)
 	end
 	lines[#lines + 1] = "script        " .. made.script
-	return { status = status, out = with_costs(lines, made) }
+	return { status = status, out = with_costs(lines, made), record = record }
 end
 
 -- ---- who somebody is to GitHub's clients ----

@@ -342,11 +342,11 @@ function language.read_beside(state, path, declaration)
 	return read(state, resolve(path, declaration.file), FILE_MAX)
 end
 
--- The cases beside a script or rules ("groups.cases.json" beside "groups.lua"): text and name, or nil where there are none.
+-- The cases beside a script or rules ("groups.cases.json" beside "groups.lua"): text, name and where they are or would be.
 function language.read_cases(state, path, declaration)
 	local name = path:gsub("%.%w+$", "") .. ".cases.json"
-	local text = read(state, resolve(name, declaration.file), FILE_MAX)
-	return text, text and name
+	local full = resolve(name, declaration.file)
+	return (read(state, full, FILE_MAX)), name, full
 end
 
 language.KINDS = KINDS

@@ -49,7 +49,7 @@ local function object(state, kind, declaration)
 		out.source = text
 	end
 	if right and (module.script or module.cases) then
-		out.cases, out.cases_file = language.read_cases(state, out.script or out.rules, declaration)
+		out.cases, out.cases_file, out.cases_at = language.read_cases(state, out.script or out.rules, declaration)
 	end
 	return right and out or nil
 end

@@ -1,5 +1,5 @@
--- mapping/cases.lua: the cases that stand beside a script or rules, in NAME.cases.json: a list of { name, given, want }. They are run before
--- a configuration is taken, and one that comes out otherwise refuses it.
+-- mapping/cases.lua: the cases that stand beside a script or rules, in NAME.cases.json: a list of { name, given, want }. They are run
+-- before a configuration is taken, and one that comes out otherwise refuses it.
 --
 -- given: the named values that the script sees; what it leaves out is nobody's, and groups may be names. For rules in JSON or Lua: claims.
 -- want: what the script returns ({ refused = reason } of rules); want_message: a policy's second result; fails = true: the script fails.
@@ -14,7 +14,8 @@ local MOST = 200
 
 local function group_of(value)
 	local group = type(value) == "table" and value or { name = value }
-	return { name = group.name, uuid = group.uuid or group.name, attributes = group.attributes or {}, is_superuser = group.is_superuser or false }
+	return { name = group.name, uuid = group.uuid or group.name, attributes = group.attributes or {},
+		is_superuser = group.is_superuser or false }
 end
 
 local function groups_of(list)

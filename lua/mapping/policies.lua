@@ -177,6 +177,7 @@ function policies.try(name, asked, list)
 		name = entry.name, script = entry.script, allowed = made.allowed, message = joined(made.messages), scopes = left,
 		stripped = stripped,
 		result = answer.result, instructions = answer.instructions, memory = answer.memory, ms = answer.ms, log = answer.log,
+		given = answer.given, second = answer.second,
 	}
 end
 

@@ -197,6 +197,7 @@ function mapping.try(name, context, list)
 	return {
 		name = entry.name, scope = entry.scope, script = entry.script or "built-in", claims = made, dropped = dropped,
 		result = cost.result, instructions = cost.instructions, memory = cost.memory, ms = cost.ms, log = cost.log,
+		given = cost.given,
 	}
 end
 

@@ -132,7 +132,7 @@ end
 
 -- Runs one script. about: what its helpers need to know, none of it the script's: { person = user row or nil, user, application,
 -- scopes, req, login, session_id, depth, failures }; exact counts every instruction, for trying. Returns { result, second,
--- instructions, memory, ms, log }, or nil and the failure.
+-- instructions, memory, ms, log } (with exact: given too), or nil and the failure.
 function script.run(entry, given, about, exact)
 	if (about.depth or 0) > DEEPEST then
 		return nil, script.failure(entry, given, { kind = "depth", message = "scripts call each other more than " .. DEEPEST .. " deep" })
@@ -143,7 +143,10 @@ function script.run(entry, given, about, exact)
 	}
 	while answer and answer.asks do answer, why = go_on(entry, about, answer) end
 	if not exact then tell(entry, about, (answer or why).log) end
-	if answer then return answer end
+	if answer then
+		answer.given = exact and given or nil
+		return answer
+	end
 	if why.kind == "busy" then err.raise("temporarily_unavailable", "every script runner is at work; try again") end
 	return nil, script.failure(entry, given, why)
 end
