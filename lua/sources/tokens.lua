@@ -74,10 +74,10 @@ local function lifetime(value)
 	return seconds and seconds > 0 and seconds < 2 ^ 31 and seconds or nil
 end
 
--- GitHub answers 200 for errors too.
+-- GitHub answers 200 for errors too; a server that has trouble says nothing of the person.
 local function read(source, answer)
 	local got = decoded(answer)
-	if got and got.error ~= nil and got.error ~= json.null then
+	if answer.status < 500 and got and got.error ~= nil and got.error ~= json.null then
 		return nil, "refused", ("the token endpoint answered %s"):format(tokens.word(got.error)), { person = tokens.words(got.error_description) }
 	end
 	if answer.status ~= 200 then

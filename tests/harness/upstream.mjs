@@ -1,5 +1,6 @@
 // upstream.mjs: the places where people already have an account, as a broker meets them: under their real names, by TLS, through a
 // proxy that leads all of them to the stand-ins of tests/upstream (and loopback to itself). And a person whose browser travels between them and the broker.
+import assert from 'node:assert/strict';
 import http from 'node:http';
 import https from 'node:https';
 import { after } from 'node:test';
@@ -75,8 +76,16 @@ export async function later(broker, seconds, ...doubles) {
 }
 
 export const isSignedIn = (person) => [...person.cookies.keys()].some((name) => /^(__Host-)?tidelock$/.test(name));
-// Why sign-ins failed, as the owner reads it, newest first.
-export const reasons = async (broker) => (await broker.events('--kind', 'sign_in_failed')).map(({ reason }) => reason);
+// told(why): since the last call the owner was told of a failure like that. Equal ones are one event with a count.
+export async function teller(broker) {
+	const count = (events, why) => events.filter(({ reason = '' }) => why.test(reason)).reduce((sum, event) => sum + event.count, 0);
+	let last = await broker.events();
+	return async (why) => {
+		const before = last;
+		last = await broker.events();
+		assert.ok(count(last, why) > count(before, why), `no event like ${why}: ${JSON.stringify(last.slice(-6).map(({ kind, reason }) => `${kind}: ${reason}`), null, 1)}`);
+	};
+}
 export const userNames = async (broker) => (await broker.json('user', 'list')).map(({ username }) => username).sort();
 
 // A person's browser: one jar of cookies a host, and what browsers withhold from requests of other sites is withheld.

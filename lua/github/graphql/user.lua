@@ -6,8 +6,16 @@ local sight      = require "github/sight"
 
 local ORGANIZATIONS = sight.ORGANIZATIONS
 
--- An identity has the addresses that the token may see, the primary first.
-local function email(identity) return identity.emails[1] and identity.emails[1].email or "" end
+-- What a person's addresses are to somebody: his own to himself, all to a token that reads the directory.
+local function emails(identity, context)
+	local view = context.view
+	return (view.everyone or view.me and identity.number == view.me.number) and identity.emails or {}
+end
+
+local function email(identity, _, context)
+	local primary = emails(identity, context)[1]
+	return primary and primary.email or ""
+end
 
 -- The organisation when the person is in it.
 local function organization_of(identity, login, context)
@@ -18,7 +26,7 @@ end
 local function verified_emails(identity, given, context)
 	local out = {}
 	if organization_of(identity, given.login, context) then
-		for index, each in ipairs(identity.emails) do out[index] = each.email end
+		for index, each in ipairs(emails(identity, context)) do out[index] = each.email end
 	end
 	return out
 end
@@ -55,8 +63,6 @@ return {
 			args = connection.arguments { { "orderBy", "OrganizationOrder", default = json.null } } },
 		{ "organizationVerifiedDomainEmails", "[String!]!", verified_emails, args = { { "login", "String!" } }, scopes = ORGANIZATIONS },
 		{ "resourcePath", "URI!", function(identity) return "/" .. identity.login end },
-		-- GitHub Enterprise's own: github.com has none.
-		{ "suspendedAt", "DateTime", function(identity) return identity.suspended_at and time.iso(identity.suspended_at) end },
 		{ "twitterUsername", "String", function() end }, { "updatedAt", "DateTime!", created },
 		{ "url", "URI!", function(identity, _, context) return context.links.web .. "/" .. identity.login end },
 		{ "websiteUrl", "URI", function() end },
