@@ -165,15 +165,16 @@ end
 local function end_grant(id, req)
 	local owner = id and grants.owner(id)
 	if not owner or owner.ended_at then
-		return
+		return false
 	end
 	local statements = grants.end_statements(id, "found")
 	statements[#statements + 1] = events.statement { kind = "token_revoked", user = owner.user_id, application = owner.application_id,
 		req = req, reason = "github, by somebody who has found it" }
 	rows.urgent(statements)
+	return true
 end
 
--- Ends any kind of GitHub's tokens: whoever has it may.
+-- Ends any kind of GitHub's tokens: whoever has it may. Was there one to end?
 function github_tokens.found(text, req)
 	local prefix = github_secret.prefix(text)
 	if prefix == "ghp_" then
@@ -181,12 +182,12 @@ function github_tokens.found(text, req)
 		if token then
 			person_tokens.revoke(token, { req = req, reason = "by somebody who has found it" })
 		end
+		return token ~= nil
 	elseif prefix == "gho_" or prefix == "ghu_" then
 		local token = store.by_key(secrets.keyed(text))
-		end_grant(token and token.grant_id, req)
-	else
-		end_grant(github_refresh.grant(text), req)
+		return end_grant(token and token.grant_id, req)
 	end
+	return end_grant(github_refresh.grant(text), req)
 end
 
 return github_tokens

@@ -143,4 +143,8 @@ test('whoever_finds_tokens_ends_them', async () => {
 	assert.equal((await exchange(broker, { client_id: 'brief', client_secret: 'secret-of-brief', grant_type: 'refresh_token', refresh_token: brief.refresh_token })).json.error, 'bad_refresh_token');
 	assert.ok((await broker.events()).some((event) => event.kind === 'token_revoked' && /found it/.test(event.reason)));
 	for (const [body, code] of [['', 400], ['{', 400], [{}, 422], [{ credentials: [] }, 422], [{ credentials: 'x' }, 422], [{ credentials: [7] }, 422], [{ credentials: Array(1001).fill('x') }, 422]]) assert.equal((await post(body)).status, code, JSON.stringify(body).slice(0, 40));
+	// S30: who only guesses waits.
+	let last;
+	for (let each = 0; each < 25 && last !== 429; each++) last = (await post({ credentials: ['ghp_' + 'a'.repeat(36)] })).status;
+	assert.equal(last, 429);
 });
