@@ -55,7 +55,7 @@ test('what_a_name_is_not_for_is_not_there', async () => {
 		assert.deepEqual([answer.status, answer.json?.message], [404, 'Not Found'], `api ${target}`);
 	}
 	assert.equal((await get(`${api}/user`, { authorization: 'token ghp_nonsense' })).json.message, 'Bad credentials');
-	for (const target of ['/application/o/web/.well-known/openid-configuration', '/application/o/userinfo/', '/application/o/web/jwks/', '/.well-known/openid-configuration', '/nothing']) {
+	for (const target of ['/application/o/web/.well-known/openid-configuration', '/application/o/userinfo/', '/application/o/web/jwks/', '/.well-known/openid-configuration', '/nothing/at/all']) {
 		assert.equal((await get(web + target)).status, 404, target);
 	}
 	assert.equal((await new Browser(broker).post(`${web}/application/o/token/`, { grant_type: 'client_credentials' })).status, 404);
@@ -70,7 +70,7 @@ test('what_a_name_is_not_for_is_not_there', async () => {
 });
 
 test('people_go_on_at_public_url_where_their_cookies_are', async () => {
-	for (const target of ['/', '/login/device', '/login/device?code=ABCD-EFGH', '/signin']) {
+	for (const target of ['/', '/login/device', '/login/device?code=ABCD-EFGH', '/signin', '/alice', '/orgs/example/teams/web', '/settings/tokens', '/settings/connections/applications/x']) {
 		const answer = await get(web + target, {});
 		assert.deepEqual([answer.status, answer.headers.location, answer.headers['set-cookie']], [302, broker.url + target, undefined]);
 	}
