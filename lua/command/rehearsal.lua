@@ -33,7 +33,7 @@ local function place_of(call) return call and (call.graphql and "GraphQL" or cal
 -- The state of one rehearsal: who, what and for whom, the calls that were made, what was found in them.
 local function begin(asked)
 	local run = {
-		client = asked.client, person = asked.person, who = asked.who, application = asked.application or supposed(asked.client),
+		client = asked.client, scope = asked.scope, person = asked.person, who = asked.who, application = asked.application or supposed(asked.client),
 		registered = asked.application ~= nil, found = {}, calls = {}, findings = {},
 	}
 	local function finding(level, text, advice, call)
@@ -113,7 +113,7 @@ local function lines_of(run, asked)
 	return table.concat(lines, "\n") .. "\n"
 end
 
--- asked = { name, client (github/catalogue), person, profile (mapping/github), application or nil, ask = body.ask (boot), json }.
+-- asked = { name, client (github/catalogue), scope = what it asks for, person, profile (mapping/github), application or nil, ask = body.ask (boot), json }.
 function rehearsal.run(asked)
 	asked.who = identity.rehearsed(asked.person, asked.profile)
 	local run = begin(asked)

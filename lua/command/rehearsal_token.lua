@@ -47,7 +47,7 @@ local function authorize_request(run)
 	end
 	local list = form {
 		client_id = application.client_id, redirect_uri = not client.no_redirect and run.redirect_uri or nil,
-		response_type = not client.no_redirect and "code" or nil, scope = client.scope ~= "" and client.scope or nil, state = "rehearsal",
+		response_type = not client.no_redirect and "code" or nil, scope = run.scope ~= "" and run.scope or nil, state = "rehearsal",
 		code_challenge = run.challenge, code_challenge_method = run.challenge and "S256",
 	}
 	for name, value in pairs(client.authorize or {}) do list[#list + 1] = { name, value } end
@@ -86,7 +86,7 @@ end
 
 -- The scopes that are left of what it asks for, or nil when the policies refuse the person.
 local function permitted(run)
-	local application, scopes = run.application, github_scopes.asked(run.client.scope, run.application)
+	local application, scopes = run.application, github_scopes.asked(run.scope, run.application)
 	if #(application.policies or {}) == 0 then return scopes end
 	local decision = policies.decide {
 		user = users.view(run.person), person = run.person, application = application, scopes = scopes, grant_type = "authorization_code",
@@ -164,7 +164,7 @@ end
 
 local function look_at_scopes(run, answer)
 	if run.client.scopes ~= "literal" then return end
-	for name in run.client.scope:gmatch("[^,%s]+") do
+	for name in run.scope:gmatch("[^,%s]+") do
 		if not ("," .. answer.scope .. ","):find("," .. name .. ",", 1, true) then
 			run.breaks(nil, ("it looks for the scope %s in the answer and finds %s"):format(name, answer.scope),
 				"github = { scope_echo = true } in the application")
@@ -209,7 +209,7 @@ local function live(run, kind, scopes)
 end
 
 local function by_web(run)
-	if not run.registered then return live(run, "gho", github_scopes.asked(run.client.scope, run.application)) end
+	if not run.registered then return live(run, "gho", github_scopes.asked(run.scope, run.application)) end
 	local came = authorize(run)
 	local scopes = permitted(run)
 	if not came or not scopes or not token(run, scopes) then return false end
@@ -233,7 +233,7 @@ end
 -- Somebody has made a token on the account page and typed it in.
 local function by_person(run)
 	run.application = nil
-	return live(run, "ghp", github_scopes.asked(run.client.scope, { github = {} }))
+	return live(run, "ghp", github_scopes.asked(run.scope, { github = {} }))
 end
 
 local FLOWS = { web = by_web, device = by_device, personal = by_person }

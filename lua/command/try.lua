@@ -22,7 +22,8 @@ local POLICY = {
 	options = { user = "value", app = "value", scope = "list", grant = "value", claims = "value", record = "flag" },
 }
 local GITHUB = {
-	usage = "try github --user U [--app A] [--as CLIENT]", options = { user = "value", app = "value", as = "value" },
+	usage = "try github --user U [--app A] [--as CLIENT [--scope S]]",
+	options = { user = "value", app = "value", as = "value", scope = "value" },
 }
 
 local function log_lines(list)
@@ -211,7 +212,8 @@ local function as_client(options, person, application, profile, body)
 		or refuse('there is no client "%s"; there are: %s', options.as, table.concat(catalogue.names(), " "))
 	local client_id = not application and client.preset and presets.client_id(client.preset)
 	return require("command/rehearsal").run {
-		name = options.as, client = client, person = person, profile = profile, json = options.json, ask = body.ask,
+		name = options.as, client = client, scope = options.scope or client.scope, person = person, profile = profile, json = options.json,
+			ask = body.ask,
 		application = application or client_id and clients.find(client_id) or nil,
 	}
 end

@@ -13,6 +13,8 @@ const programs = {
 	jenkins: { redirect_uri: 'https://ci.example.org/securityRealm/finishLogin' },
 	gitlab: { redirect_uri: 'https://git.example.org/users/auth' },
 	guarded: { redirect_uri: 'https://dex.example.org/callback', more: 'policies = { "nobody" }' },
+	stripped: { redirect_uri: 'https://grafana.example.org/login/github', more: 'policies = { "stripped" }' },
+	openshift: { redirect_uri: 'https://oauth.example.org/oauth2callback/corp', more: 'preset = "openshift"' },
 	strict: { redirect_uri: 'https://dex.example.org/callback', more: 'pkce = "required"' },
 	expiring: { redirect_uri: 'https://keycloak.example.org/broker/github/endpoint', github: 'expiring = true, send_iss = true' },
 	kratos: { redirect_uri: 'https://kratos.example.org/self-service/methods/oidc/callback/github' },
@@ -22,10 +24,11 @@ const broker = await world(programs, `application "gh" { preset = "gh" }
 application "quiet" { client_id = "quiet", client_secret = "${secret}", github = {} }
 application "plain" { client_secret = "${secret}" }
 policy "nobody" { script = "nobody.lua" }
-github_mapping "narrow" { script = "narrow.lua" }`, { 'nobody.lua': 'return false, "Nobody may."', 'narrow.lua': 'return { login = user.username, emails = {}, organisations = {} }' });
+policy "stripped" { script = "stripped.lua" }
+github_mapping "narrow" { script = "narrow.lua" }`, { 'stripped.lua': 'return { scopes = { "user:email" } }', 'nobody.lua': 'return false, "Nobody may."', 'narrow.lua': 'return { login = user.username, emails = {}, organisations = {} }' });
 
-const tried = async (user, as, app) => {
-	const answer = await broker.command('try', 'github', '--user', user, '--as', as, ...(app ? ['--app', app] : []), '--json');
+const tried = async (user, as, app, scope) => {
+	const answer = await broker.command('try', 'github', '--user', user, '--as', as, ...(app ? ['--app', app] : []), ...(scope ? ['--scope', scope] : []), '--json');
 	assert.equal(answer.err, '', `${as}: ${answer.err}`);
 	const made = JSON.parse(answer.out);
 	assert.equal(answer.status, made.works ? 0 : 1);
@@ -59,6 +62,8 @@ test('what_breaks_a_client_is_said_with_what_helps', async () => {
 		['carol', 'vouch', 'grafana', /MUST match/],
 		['carol', 'kratos', 'kratos', null],
 		['carol', 'gitlab', 'gitlab', null],
+		['carol', 'openshift', 'openshift', null],
+		['carol', 'grafana', 'stripped', /403 You need at least read:org/, /ask for one of: .*read:org.* \(it has: user:email\)/],
 		['dave', 'oauth2-proxy', undefined, /dave has no verified address: it lets nobody in/],
 		['erin', 'vault', undefined, /erin has no organizations: it refuses/],
 		['erin', 'teleport', undefined, /erin has no teams/],
@@ -71,6 +76,8 @@ test('what_breaks_a_client_is_said_with_what_helps', async () => {
 		else assert.equal(told, '', as);
 		if (help) assert.match(told, help, as);
 	}
+	assert.match((await tried('carol', 'grafana', undefined, 'user:email')).breaks[0].advice, /read:org/);
+	assert.deepEqual((await tried('carol', 'rancher', undefined, 'user')).breaks, []);
 	const expiring = (await tried('carol', 'keycloak', 'expiring')).notes.map((each) => each.text).join('\n');
 	assert.match(expiring, /send_iss is on/);
 	assert.match(expiring, /ends after eight hours/);
