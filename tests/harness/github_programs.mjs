@@ -43,7 +43,7 @@ export async function callback(broker, person, target, query) {
 	if (at.page && /id="signin"/.test(at.page.text)) at = await browser.signIn(at.page, person);
 	assert.ok(at.away, `not sent back: ${at.page?.status}\n${at.page?.text}`);
 	const answered = Object.fromEntries(at.away.searchParams);
-	assert.equal(answered.state, new URLSearchParams(query).get('state'));
+	assert.equal(answered.state, new URLSearchParams(query).get('state') ?? undefined);
 	return { ...answered, at: at.away };
 }
 
