@@ -33,7 +33,8 @@ local function place_of(call) return call and (call.graphql and "GraphQL" or cal
 -- The state of one rehearsal: who, what and for whom, the calls that were made, what was found in them.
 local function begin(asked)
 	local run = {
-		client = asked.client, scope = asked.scope, person = asked.person, who = asked.who, application = asked.application or supposed(asked.client),
+		client = asked.client, scope = asked.scope, person = asked.person, who = asked.who,
+			application = asked.application or supposed(asked.client),
 		registered = asked.application ~= nil, found = {}, calls = {}, findings = {},
 	}
 	local function finding(level, text, advice, call)
