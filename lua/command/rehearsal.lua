@@ -114,7 +114,8 @@ local function lines_of(run, asked)
 	return table.concat(lines, "\n") .. "\n"
 end
 
--- asked = { name, client (github/catalogue), scope = what it asks for, person, profile (mapping/github), application or nil, ask = body.ask (boot), json }.
+-- asked = { name, client (github/catalogue), scope = what it asks for, person, profile (mapping/github), application or nil, ask =
+-- body.ask (boot), json }.
 function rehearsal.run(asked)
 	asked.who = identity.rehearsed(asked.person, asked.profile)
 	local run = begin(asked)

@@ -160,7 +160,11 @@ end
 function sight.open() return conf.settings().github_anonymous_organizations or false end
 
 function sight.open_organization(view, login)
-	return sight.open() and from.organization(place_of(view, places.named, "organization", 0, login:lower())) or nil
+	if not sight.open() then return nil end
+	for _, each in ipairs(rehearsed(view) and view.req.tried.identity.organizations or {}) do
+		if is(each.login, login) then return each end
+	end
+	return from.organization(place_of(view, places.named, "organization", 0, login:lower()))
 end
 
 -- People and organisations have their numbers from one sequence: "user" and an identity, "organization" and one, or nil.

@@ -15,16 +15,19 @@ const applications = (programs) => Object.entries(programs).map(([name, { redire
 const many = Array.from({ length: 101 }, (_, index) => `acme/team-${String(index).padStart(3, '0')}`);
 
 // A broker with people of all kinds: carol has all that one can have, many more teams than a page holds, dave no verified address,
-// erin no organisation.
-export async function world(programs, objects = '', files = {}) {
+// erin no organisation. reader is a service account whose tokens may read everybody.
+export async function world(programs, objects = '', { files, settings } = {}) {
 	const groups = ['acme/web', 'acme/web/mobile', 'other/ops', ...many];
 	return Broker.start({
+		settings,
 		objects: `github_mapping "default" { script = "mappings/github_org_team.lua" }
 ${groups.map((name) => `group "${name}" {}`).join('\n')}
 user "carol" { name = "Carol Danvers", email = "carol@example.org", email_verified = true, password = "wonderland", groups = { "acme/web/mobile", "other/ops" } }
 user "many" { email = "many@example.org", email_verified = true, password = "wonderland", groups = { "other/ops", ${many.map((name) => `"${name}"`).join(', ')} } }
 user "dave" { name = "Dave", email = "dave@example.org", password = "wonderland", groups = { "acme/web" } }
 user "erin" { email = "erin@example.org", email_verified = true, password = "wonderland" }
+group "readers" { permissions = { "read_directory" } }
+user "reader" { type = "service_account", groups = { "readers" } }
 ${applications(programs)}
 ${objects}`,
 		files: { 'mappings/github_org_team.lua': await readFile(path.join(root, 'etc/mappings/github_org_team.lua'), 'utf8'), ...files },

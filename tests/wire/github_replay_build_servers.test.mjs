@@ -1,5 +1,5 @@
 // Build servers that sign their users in with GitHub Enterprise, replayed call by call: Jenkins (github-oauth over hub4j), SonarQube
-// (ScribeJava), Woodpecker and Drone, Nexus with a personal token. Each function is what the program does with the answers.
+// (ScribeJava), Woodpecker and Drone, Nexus and GoCD with personal tokens. Each function is what the program does with the answers.
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { callback, decode, form, goAuthorize, goExchange, goGithub, goGithubList, goUser, http, pages, secret, world } from '../harness/github_programs.mjs';
@@ -208,4 +208,30 @@ test('Nexus_compares_the_login_as_it_is_written_and_makes_roles_of_teams', async
 	assert.deepEqual(await nexus('carol', token), ['acme', 'acme/mobile', 'acme/web', 'other', 'other/ops']);
 	await assert.rejects(nexus('Carol', token), /does not match/);
 	await assert.rejects(nexus('carol', 'x'), /failed/);
+});
+
+// ---- GoCD with a token of its own: organisations and teams of anybody ----
+
+async function gocd(token, login, roles) {
+	const github = hub4j(token);
+	const member = async (target) => (await http(`${api}${target}`, { headers: { authorization: `token ${token}` } })).status === 204;
+	const out = [];
+	for (const [role, { org, team }] of Object.entries(roles)) {
+		const { login: name } = await github.one(`/orgs/${org}`);
+		if (!(await member(`/orgs/${name}/members/${login}`))) continue;
+		const found = team && (await github.list(`/orgs/${name}/teams`)).find((each) => each.name.toLowerCase() === team.toLowerCase());
+		if (!team || (found && (await member(`/teams/${found.id}/members/${login}`)))) out.push(role);
+	}
+	return out;
+}
+
+test('GoCD_asks_about_anybody_with_the_token_of_a_service_account', async () => {
+	const token = await personalToken(broker, 'reader', 'read:org');
+	const roles = { admins: { org: 'other', team: 'OPS' }, developers: { org: 'acme', team: 'Web' }, everybody: { org: 'acme' } };
+	assert.deepEqual(await gocd(token, 'carol', roles), ['admins', 'developers', 'everybody']);
+	assert.deepEqual(await gocd(token, 'dave', roles), ['developers', 'everybody']);
+	assert.deepEqual(await gocd(token, 'erin', roles), []);
+	assert.deepEqual(await gocd(token, 'many', { last: { org: 'acme', team: 'team-100' } }), ['last'], 'on the last of its pages');
+	// Somebody's own token does not know other people.
+	await assert.rejects(gocd(await personalToken(broker, 'erin', 'read:org'), 'carol', roles), /GHFileNotFoundException/);
 });

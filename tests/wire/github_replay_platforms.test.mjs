@@ -15,7 +15,7 @@ const programs = {
 	oldhub: { redirect_uri: 'https://hub.example.org/hub/oauth_callback', github: 'query_secret = true' },
 	social: { redirect_uri: 'https://social.example.org/complete/github-enterprise-team/' },
 };
-const broker = await world(programs);
+const broker = await world(programs, '', { settings: 'github_anonymous_organizations = true' });
 const api = `${broker.url}/api/v3`;
 const uri = (name) => programs[name].redirect_uri;
 const login = async (person, name, scope) => goExchange(broker, name, uri(name), (await goAuthorize(broker, person, name, uri(name), scope)).code);
@@ -70,7 +70,11 @@ async function rancher(person) {
 	const orgs = decode([rancherAccount], await all('/user/orgs?per_page=1'));
 	const teams = decode([rancherTeam], await all('/user/teams?per_page=100'));
 	const principals = [`github_user://${user.id}`, ...orgs.map((each) => `github_org://${each.id}`), ...teams.map((each) => `github_team://${each.id}`)];
-	return { one, all, user, orgs, teams, principals };
+	const search = async (text, type) => {
+		const got = await http(`${api}/search/users?q=${text}+type:${type}`, { headers: { authorization: `token ${token}`, accept: 'application/json' } });
+		return got.status === 200 ? decode([rancherAccount], got.json().items).map((each) => `${each.type} ${each.login}`) : [];
+	};
+	return { one, all, search, user, orgs, teams, principals };
 }
 
 test('Rancher_keeps_numbers_and_reads_people_organisations_and_teams_back_by_them', async () => {
@@ -89,6 +93,10 @@ test('Rancher_keeps_numbers_and_reads_people_organisations_and_teams_back_by_the
 	await assert.rejects(carol.one('/user/2147483647', rancherAccount), /404/);
 	const dave = await rancher('dave');
 	assert.equal(dave.orgs[0].id, acme.id);
+	// Whom one shares an organisation with can be given rights, and read back by number; others are not there.
+	assert.deepEqual([await carol.search('dav', 'user'), await carol.search('acm', 'org'), await carol.search('eri', 'user')], [['User dave'], ['Organization acme'], []]);
+	assert.equal((await carol.one(`/user/${dave.user.id}`, rancherAccount)).login, 'dave');
+	await assert.rejects(carol.one(`/user/${(await rancher('erin')).user.id}`, rancherAccount), /404/);
 	assert.deepEqual((await rancher('carol')).principals, carol.principals);
 });
 
@@ -145,8 +153,11 @@ async function vault(token, { organization, organizationId }) {
 
 test('Vault_lets_a_personal_token_in_by_the_number_of_an_organisation', async () => {
 	const token = await personalToken(broker, 'carol', 'read:org');
-	const { value } = await goGithub(api, `Bearer ${token}`)('/orgs/acme');
-	const settings = { organization: 'acme', organizationId: value.id };
+	// vault write auth/github/config organization=acme: it finds the number without a token (github_anonymous_organizations).
+	const anonymous = goGithub(api);
+	const { value } = await anonymous('/orgs/acme');
+	assert.equal((await anonymous('/orgs/nowhere')).status, 404);
+	const settings = { organization: 'acme', organizationId: decode({ id: '*int' }, value).id };
 	assert.deepEqual(await vault(token, settings), { alias: 'carol', groups: ['mobile', 'web'], renamed: false });
 	assert.equal((await vault(await personalToken(broker, 'many', 'read:org'), settings)).groups.length, 101);
 	await assert.rejects(vault(await personalToken(broker, 'erin', 'read:org'), settings), /not part of required org/);
@@ -159,6 +170,7 @@ test('Vault_lets_a_personal_token_in_by_the_number_of_an_organisation', async ()
 async function quayChecks(password) {
 	const auth = { headers: { authorization: basic('quay', password) } };
 	if (!(await http(`${api}/`, auth)).headers.has('x-github-request-id')) throw new Error('Endpoint is not a Github (Enterprise) installation');
+	if ((await http(`${api}/orgs/acme`, { headers: { accept: 'application/vnd.github.moondragon+json' } })).status !== 200) throw new Error('no such organization');
 	return (await http(`${api}/applications/quay/tokens/foo`, auth)).status === 404;
 }
 

@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { basic, callback, decode, form, goAuthorize, goExchange, goUser, http, pages, secret, world } from '../harness/github_programs.mjs';
+import { personalToken } from '../harness/github_rest.mjs';
 
 const programs = {
 	sentry: { redirect_uri: 'https://sentry.example.org/auth/sso/' },
@@ -99,6 +100,17 @@ test('Verdaccio_sends_neither_scope_nor_state_and_json', async () => {
 	})).json();
 	assert.equal(scope, '');
 	assert.equal((await getter(`Bearer ${token}`)('/user')).login, 'carol');
+	// Groups come by another token, of a service account: one look-up for each group that its configuration names.
+	const authorization = `token ${await personalToken(broker, 'reader', 'read:org')}`;
+	const status = async (target) => (await http(`${api}${target}`, { headers: { authorization, accept: 'application/vnd.github.v3+json' } })).status;
+	const groups = async (login) => {
+		const found = [];
+		if ((await status(`/orgs/acme/members/${login}`)) === 204) found.push('github/org/acme');
+		if ((await status(`/orgs/acme/teams/mobile/memberships/${login}`)) === 200) found.push('github/org/acme/team/mobile');
+		if ((await status(`/repos/acme/thing/collaborators/${login}`)) === 204) found.push('github/repo/acme/thing');
+		return found;
+	};
+	assert.deepEqual([await groups('carol'), await groups('dave'), await groups('erin'), await groups('nobody')], [['github/org/acme', 'github/org/acme/team/mobile'], ['github/org/acme'], [], []]);
 });
 
 test('GitLab_and_Discourse_come_back_below_what_is_registered', async () => {

@@ -9,8 +9,8 @@ local function vault(title)
 	return {
 		title = title, flow = "personal", scope = "read:org", api = "Bearer",
 		calls = {
-			{ "/orgs/{org}", each = "organization", anonymous = true, reads = "id! login!", optional = "set organization_id: it asks for "
-				.. "the number of the organisation without a token" },
+			{ "/orgs/{org}", each = "organization", anonymous = true, reads = "id! login!", optional = "it asks for the number of the "
+				.. "organisation without a token: set organization_id there, or github_anonymous_organizations = true here" },
 			calls.user("login!"), calls.organizations("next", { reads = "id! login!", shows = "{login} ({id})" }),
 			calls.teams("next", "{name}, {slug}", { reads = "name! slug! organization.id!" }),
 		},
@@ -37,6 +37,7 @@ return {
 				{ "/teams/{team_number}", each = "team", reads = "id! slug! organization.login!" },
 			calls.teams("next", nil, { "/orgs/{org}/teams?per_page=100", each = "organization", reads = "id! name! slug!", shows = "{slug}",
 				lists = false }),
+			{ "/search/users?q={login}", reads = "total_count!" },
 		},
 		hints = { "it keeps numbers: those of people, organisations and teams stay, whatever they are called later" },
 	},
@@ -60,7 +61,7 @@ return {
 			calls.organizations(nil, { "/user/orgs" }),
 		},
 		wants = { organizations = "with ALLOWED_ORGANIZATIONS it refuses them" },
-		hints = { "its setup asks for /orgs/NAME without a token" },
+		hints = { "its setup asks for /orgs/NAME without a token: github_anonymous_organizations = true" },
 	},
 	portainer = {
 		title = "Portainer", callback = "", scope = "read:user", token = "go", api = "Bearer", calls = { calls.user("login!") },
