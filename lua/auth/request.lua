@@ -31,9 +31,12 @@ function request.url(opened)
 	return AUTHORIZE[opened.side or "oidc"] .. url.encode(request.seal(opened))
 end
 
--- Sends the browser to sign in first, and back to this page of ours then.
-function request.sign_in(req, back, purpose)
-	local opened = transaction.new { back = back, purpose = purpose, browser = session.browser(req) or session.new_browser(req) }
+-- Sends the browser to sign in first, and back to this page of ours then. application: whose demands the sign-in has to meet, or nil.
+function request.sign_in(req, back, purpose, application)
+	local opened = transaction.new {
+		back = back, purpose = purpose, device_of = application and application.client_id,
+		browser = session.browser(req) or session.new_browser(req),
+	}
 	local response = reply.see_other("/signin?request=" .. url.encode(request.seal(opened)))
 	session.ensure_browser(req, response)
 	return response

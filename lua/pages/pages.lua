@@ -13,7 +13,8 @@ local function page(name, title, values, status, headers)
 	return reply.html(template.render(name, values), status or 200, headers)
 end
 
--- values: csrf, request (sealed, or nil), application (name) or purpose (words), username, problem, request_id
+-- values: csrf, request (sealed, or nil), application (name) or purpose (words), username, problem, sources = { { title, name, href } },
+-- without_password (no form for one), request_id
 function pages.signin(values, status)
 	values.request_encoded = values.request and url.encode(values.request)
 	return page("signin", "Sign in", values, status)

@@ -1,4 +1,5 @@
 -- portal/account.lua: "/": who am I, my groups, my sessions, my applications, my password.
+local accounts = require("portal/accounts")
 local check    = require("kit/check")
 local clients  = require("auth/clients")
 local conf     = require("kit/conf")
@@ -23,6 +24,7 @@ local PASSWORD = {
 local DONE = {
 	password = "Your password is changed. Your other sessions have ended.", session = "The session has ended.",
 	app_password = "The app password is revoked; what it opened has ended.", personal_token = "The token is revoked.",
+	connected = "The account is connected: you can sign in with it.", disconnected = "The account is no longer connected.",
 	sessions = "All other sessions have ended.", consent = "The application must ask you again.",
 }
 
@@ -108,6 +110,7 @@ function account.home(req, current, values, status)
 		done = values.done, problem = values.problem, new_key = values.new_key, csrf_app_password = token("app_password"),
 		app_passwords = person_tokens.list(user, "app_password", token("app_password")), csrf_personal_token = token("personal_token"),
 		knows_github = knows_github(applications, personal), personal_tokens = personal, offered = person_tokens.offered(),
+		accounts = accounts.shown(user), csrf_accounts = token("accounts"),
 	}, status)
 end
 

@@ -44,9 +44,10 @@ local function shown(text)
 	return code and devices.grouped(code) or text
 end
 
-local function sign_in(req, text)
+-- application: only those who came through its sources may answer for it.
+local function sign_in(req, text, application)
 	local code = devices.normalise(text)
-	return request.sign_in(req, place(req) .. (code and "?code=" .. devices.grouped(code) or ""), "to connect a device")
+	return request.sign_in(req, place(req) .. (code and "?code=" .. devices.grouped(code) or ""), "to connect a device", application)
 end
 
 local function entry(req, current, values)
@@ -76,7 +77,8 @@ end
 
 -- What the application's policies leave of what the person would agree to; or nil and the page that says why they refuse. The device
 -- is told too.
-local function permitted(req, current, row, application)
+local function permitted(req, current, row, application, code)
+	if not session.suits(current, application) then return nil, sign_in(req, code, application) end
 	local decision = policies.decide {
 		user = current.user, application = application, scopes = devices.consent_scopes(row, application), grant_type = devices.GRANT, req = req,
 		login = current.login, session_id = current.id,
@@ -123,7 +125,7 @@ function device.enter(req)
 	local code = devices.normalise(form.code)
 	local row, why, seconds = devices.find(code, current, req, side(req))
 	if not row then return problem(req, current, form.code, why, seconds) end
-	local scopes, refusal = permitted(req, current, row, application_of(row))
+	local scopes, refusal = permitted(req, current, row, application_of(row), code)
 	if not scopes then return refusal end
 	local opened = transaction.new { device = code, scopes = scopes, session = current.id, browser = session.browser(req) }
 	return reply.see_other(place(req) .. "?request=" .. url.encode(request.seal(opened)))
@@ -131,7 +133,7 @@ end
 
 -- The policies are asked again: what they left before and what they leave now is what the person agreed to.
 local function allow(req, current, row, opened, application)
-	local scopes, refusal = permitted(req, current, row, application)
+	local scopes, refusal = permitted(req, current, row, application, opened.device)
 	if not scopes then return nil, refusal end
 	return devices.approve(row, application, current, scope.intersect(opened.scopes, scopes), req)
 end

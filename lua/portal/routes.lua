@@ -1,5 +1,6 @@
 -- portal/routes.lua: the pages people see, and what operations ask.
 local account = require("portal/account")
+local accounts = require("portal/accounts")
 local consent = require("portal/consent")
 local device  = require("portal/device")
 local health  = require("portal/health")
@@ -28,6 +29,8 @@ return {
 	["/settings/tokens"]     = { kind = "page", GET = function() return reply.redirect("/#github-tokens") end },
 	["/settings/tokens/new"] = { kind = "page", GET = function() return reply.redirect("/#github-tokens") end },
 	["/settings/connections/applications"] = { kind = "page", GET = function() return reply.redirect("/#applications") end },
+	["/accounts/connect"]    = { kind = "page", POST = function(req) return accounts.connect(req, account.home) end },
+	["/accounts/disconnect"] = { kind = "page", POST = accounts.disconnect },
 	["/password"]            = { kind = "page", POST = account.change_password },
 	["/signin"]              = { kind = "page", GET = signin.show, POST = signin.try },
 	["/signin/account"]      = { kind = "page", POST = signin.choose },

@@ -1,5 +1,6 @@
 -- portal/signin.lua: one form asks for name and password; then back to what the person came for.
 local check       = require("kit/check")
+local clients     = require("auth/clients")
 local csrf        = require("auth/csrf")
 local err         = require("kit/err")
 local events      = require("auth/events")
@@ -8,6 +9,7 @@ local pages       = require("pages/pages")
 local reply       = require("kit/reply")
 local request     = require("auth/request")
 local session     = require("auth/session")
+local sources     = require("auth/sources")
 local transaction = require("auth/transaction")
 local users       = require("store/users")
 
@@ -22,13 +24,46 @@ local CHOICE = {
 	choice = { one_of = { "current", "other" }, required = true },
 }
 
+-- ---- with accounts from elsewhere ----
+
+local function way(source, sealed)
+	return "/source/oauth/login/" .. source.name .. "/" .. (sealed and "?request=" .. url.encode(sealed) or "")
+end
+
+-- Who wants nothing but certain sources, and which those are: an application that names them (a device of it too).
+local function demanded(opened, application)
+	local asking = application or opened and opened.device_of and clients.find(opened.device_of)
+	return asking and #(asking.sources or {}) > 0 and sources.of_application(asking) or nil, asking
+end
+
+-- What the page offers beside the password: those that are shown; of those that are demanded all.
+local function offered(opened, wanted, asking, sealed)
+	local list = {}
+	for _, source in ipairs(wanted or sources.listed(asking)) do
+		if not opened or opened.unproven ~= source.name then
+			list[#list + 1] = { title = source.title, name = source.name, href = way(source, sealed) }
+		end
+	end
+	return list
+end
+
+local UNPROVEN = "%s could not prove that you signed in there just now, as the application wants it. Use your password here instead."
+
+local function unproven(opened)
+	local source = opened and opened.unproven and sources.by_name(opened.unproven)
+	return source and UNPROVEN:format(source.title)
+end
+
+-- ---- the page ----
+
 local function form_page(req, values, status)
 	local browser = session.browser(req) or session.new_browser(req)
 	local opened, application = request.open(values.request, browser)
+	local wanted, asking = demanded(opened, application)
 	local page = pages.signin({
 		csrf = csrf.token(browser, nil, "signin"), request = values.request, application = application and application.name,
-		purpose = opened and opened.purpose,
-		username = values.username or (opened and opened.login_hint), problem = values.problem, request_id = req.id,
+		purpose = opened and opened.purpose, without_password = wanted ~= nil, sources = offered(opened, wanted, asking, values.request),
+		username = values.username or (opened and opened.login_hint), problem = values.problem or unproven(opened), request_id = req.id,
 	}, status)
 	session.ensure_browser(req, page)
 	if values.retry_after then page.headers["retry-after"] = tostring(values.retry_after) end
@@ -47,6 +82,9 @@ function signin.show(req)
 			name = users.shown(current.user), request_id = req.id,
 		}
 	end
+	-- One way in alone: there is nothing to choose.
+	local wanted = demanded(opened, application)
+	if wanted and #wanted == 1 then return reply.redirect(way(wanted[1], query.request)) end
 	return form_page(req, query)
 end
 
