@@ -36,14 +36,13 @@ function entra.may_sign(entry, claims, issuer)
 	return type(entry.issuer) == "string" and filled(entry.issuer, claims.tid) == issuer
 end
 
--- `sub` is another for each application; oid says who it is within the tenant, both together who it is. People of the first of the
--- source's tenants are known by their object id alone, as Entra's pages show it; those of a tenant that was added by "oid.tid", so that
--- no tenant's person can be another's.
-function entra.subject(source, claims)
-	local oid = claims.oid
+-- `sub` is another for each application; oid says who it is within the tenant, both together who it is (Microsoft's own "home account
+-- id"): no tenant's person can be another's.
+function entra.subject(claims)
+	local oid, tenant = claims.oid, claims.tid
 	if type(oid) ~= "string" or not oid:find(GUID) then return nil, "the token has no oid: the scope profile is needed" end
-	local tenant = claims.tid:lower()
-	return tenant == source.tenants[1]:lower() and oid:lower() or oid:lower() .. "." .. tenant
+	if type(tenant) ~= "string" or not tenant:find(GUID) then return nil, "the token names no tenant (tid)" end
+	return oid:lower() .. "." .. tenant:lower()
 end
 
 -- ---- Microsoft Graph ----

@@ -64,8 +64,9 @@ local function text_of(value)
 	return type(value) == "string" and value ~= "" and #value <= 255 and not value:find("%c") and value or nil
 end
 
-local function subject_of(source, info, claims)
-	if source.kind == "entra" then return entra.subject(source, claims) end
+-- By what the source knows the person: text, or nil and what is missing. info: the profile; claims: of the ID token, or nil. Pure.
+function profile.subject(source, info, claims)
+	if source.kind == "entra" then return entra.subject(claims or {}) end
 	if claims then return claims.sub end
 	for _, path in ipairs(source.subject_attribute and { source.subject_attribute } or SUBJECTS) do
 		local text = text_of(came.at(info, path))
@@ -112,7 +113,7 @@ end
 function profile.arrived(source, up, token, claims)
 	local info, kind, why = info_of(source, up, token, claims)
 	if not info then return nil, kind, why end
-	local subject, missing = subject_of(source, info, claims)
+	local subject, missing = profile.subject(source, info, claims)
 	if not subject then return nil, "unusable", missing end
 	local groups, complete, reason = groups_of(source, up, token, info, claims)
 	return {
