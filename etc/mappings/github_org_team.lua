@@ -1,36 +1,34 @@
 -- Organisations and teams by the names of groups: whoever is in "acme/web" is in the team web of the organisation acme, and whoever
 -- is in "acme/web/mobile" also in the team mobile inside it. Other groups say nothing.
-local organisations, by_login = {}, {}
+local organisations, known = {}, {}
 
 local function organisation(login)
-	if not by_login[login] then
-		by_login[login] = { login = login, name = login, teams = {} }
-		organisations[#organisations + 1] = by_login[login]
+	if not known[login] then
+		known[login] = { login = login, name = login, teams = {} }
+		organisations[#organisations + 1] = known[login]
 	end
-	return by_login[login]
+	return known[login]
 end
 
--- The entry of a name among teams, made where there is none.
-local function team(teams, name, key)
-	for _, each in ipairs(teams) do
-		if each.key == key then return each end
+-- The team called `name` inside `around` (an organisation or a team), of the group `path`; made where there is none.
+local function team(around, name, path, key)
+	if not known[path] then
+		known[path] = { name = name, slug = slugify(name), key = key, direct = false, teams = {} }
+		around.teams[#around.teams + 1] = known[path]
 	end
-	local made = { name = name, slug = slugify(name), key = key, direct = false, teams = {} }
-	teams[#teams + 1] = made
-	return made
+	return known[path]
 end
 
 for _, group in ipairs(user.all_groups) do
-	local login, path = group.name:match("^([^/]+)/(.+)$")
+	local login, names = group.name:match("^([^/]+)/(.+)$")
 	if login then
-		local teams, key, last = organisation(login).teams, "", nil
-		for name in path:gmatch("[^/]+") do
+		local at, key = organisation(login), ""
+		for name in names:gmatch("[^/]+") do
 			key = key .. "/" .. name
-			last = team(teams, name, key)
-			teams = last.teams
+			at = team(at, name, login .. key, key)
 		end
-		-- The others he is in by this one.
-		if last then last.direct = true end
+		-- In those around it he is by this one.
+		at.direct = true
 	end
 end
 

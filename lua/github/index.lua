@@ -13,7 +13,7 @@ local index = {}
 -- What one transaction takes in: people, and organisations and teams of theirs.
 local MOST_PEOPLE, MOST_PLACES = 100, 1000
 -- How long a request waits for it to become right, in seconds.
-local PATIENCE, HASTE = 20, 0.1
+local PATIENCE, HASTE = 20, 2
 -- How stale `used_at` may be, how often the failed are tried again, and of how many failures of one portion an event is left.
 local USED_EVERY, AGAIN_EVERY, TOLD = 86400, 10, 5
 
@@ -81,17 +81,31 @@ local function size_of(profile)
 	return size
 end
 
--- A list of what asked() says, of the first that were touched since, as many as one transaction takes in; and whether that was all.
-local function ask_all(lens, since)
-	local out, places, failures = {}, 0, 0
-	local list = store.touched(since, MOST_PEOPLE)
+local function gather(list)
+	local people = {}
 	for _, touched in ipairs(list) do
-		local each = asked(lens, touched, failures)
-		out[#out + 1] = each
-		failures = failures + (each.failed and 1 or 0)
-		places = places + (each.profile and size_of(each.profile) or 0)
-		if places >= MOST_PLACES then break end
+		if seen_by_others(touched.user) then people[#people + 1] = touched.user end
 	end
+	if #people > 1 then users.gather(people) end
+end
+
+-- A list of what asked() says, of the first that were touched since, as many as one transaction takes in; and whether that was all.
+-- While the mapping works on one the next is made ready.
+local function ask_all(lens, since)
+	local list = store.touched(since, MOST_PEOPLE)
+	gather(list)
+	local out, taken, places, failures = {}, 0, 0, 0
+	local function work()
+		while taken < #list and places < MOST_PLACES do
+			taken = taken + 1
+			local position = taken
+			local each = asked(lens, list[position], failures)
+			out[position] = each
+			failures = failures + (each.failed and 1 or 0)
+			places = places + (each.profile and size_of(each.profile) or 0)
+		end
+	end
+	task.all { work, work }
 	return out, #out == #list and #list < MOST_PEOPLE
 end
 
@@ -140,9 +154,8 @@ local function same_place(row, place)
 		and row.parent == place.parent
 end
 
-local function person_statements(out, lens, each, known)
+local function person_statements(out, lens, each, known, before)
 	local entry, id = each.entry, each.user.id
-	local before = store.memberships(lens.number, id)
 	for _, place in ipairs(entry.places) do
 		if not same_place(known[place.kind][place.number], place) then
 			out[#out + 1] = store.place_statement(lens.number, place)
@@ -181,8 +194,10 @@ end
 local function statements_of(lens, list)
 	local out = {}
 	local changed = changed_of(lens, list)
-	local known = known_places(lens, changed)
-	for _, each in ipairs(changed) do person_statements(out, lens, each, known) end
+	local known, ids = known_places(lens, changed), {}
+	for position, each in ipairs(changed) do ids[position] = each.user.id end
+	local before = store.memberships(lens.number, ids)
+	for _, each in ipairs(changed) do person_statements(out, lens, each, known, before[each.user.id]) end
 	for _, each in ipairs(list) do
 		if each.failed then out[#out + 1] = store.failed_statement(lens.number, each.user.id) end
 		if each.gone then extend(out, store.gone_statements(lens.number, each.touched.id)) end

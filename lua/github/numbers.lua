@@ -26,21 +26,27 @@ local function fit(wanted)
 	return login ~= "" and login or "person"
 end
 
-local function free(login, wish)
+-- holders: what is known of them already.
+local function free(login, wish, holders)
 	if words[login] or reserved[login] then return false end
-	local holder = store.holder(login)
+	local holder = holders[login]
+	if holder == nil then holder = store.holder(login) end
 	return not holder or (holder.kind == wish.kind and holder.key == wish.key)
 end
 
--- The first name that nobody has or had, of base, base-2, …; `taken` is what this batch gives away already. The base is made shorter
--- where the number needs the place.
-local function unique(wish, taken)
-	local base, below = wish.base or fit(wish.wanted), wish.below or ""
+-- A wish's name at a try, of base, base-2, …: as an address has it, and as it is shown. The base is made shorter where the number needs
+-- the place.
+local function name_of(wish, try)
+	local base, tail = wish.base or fit(wish.wanted), try > 1 and "-" .. try or ""
+	local shown = base:sub(1, (wish.base and 100 or LONGEST) - #tail) .. tail
+	return (wish.below or "") .. shown:lower(), shown
+end
+
+-- The first that nobody has or had; `taken` is what this batch gives away already.
+local function unique(wish, taken, holders)
 	for try = 1, TRIES do
-		local tail = try > 1 and "-" .. try or ""
-		local shown = base:sub(1, (wish.base and 100 or LONGEST) - #tail) .. tail
-		local login = below .. shown:lower()
-		if not taken[login] and free(login, wish) then
+		local login, shown = name_of(wish, try)
+		if not taken[login] and free(login, wish, holders) then
 			taken[login] = true
 			return login, shown
 		end
@@ -60,9 +66,19 @@ end
 
 local function extend(list, more) table.move(more, 1, #more, #list + 1, list) end
 
+-- Who has the first names of those wishes that have none yet, in one look.
+local function first_holders(wishes, known)
+	local logins = {}
+	for _, wish in ipairs(wishes) do
+		local row = known[wish.kind][wish.key]
+		if not (row and row.names[wish.wanted]) then logins[#logins + 1] = name_of(wish, 1) end
+	end
+	return store.holders(logins)
+end
+
 -- Several may wish for the same: the organisation that they are all in.
 local function statements_of(space, wishes, known)
-	local out, taken, done = {}, {}, {}
+	local out, taken, done, holders = {}, {}, {}, first_holders(wishes, known)
 	for _, wish in ipairs(wishes) do
 		local row, key = known[wish.kind][wish.key], wish.kind .. " " .. wish.key
 		if not row and not done[key] then
@@ -70,7 +86,7 @@ local function statements_of(space, wishes, known)
 		end
 		local name = key .. "\n" .. wish.wanted
 		if not (row and row.names[wish.wanted]) and not done[name] then
-			local login, shown = unique(wish, taken)
+			local login, shown = unique(wish, taken, holders)
 			extend(out, store.name_statements { login = login, shown = shown, wanted = wish.wanted, kind = wish.kind, key = wish.key })
 		end
 		done[key], done[name] = true, true

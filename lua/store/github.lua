@@ -18,13 +18,10 @@ end
 function github.known(kind, keys)
 	local out = {}
 	for first = 1, #keys, AT_ONCE do
-		local places, values = {}, {}
-		for index = first, math.min(first + AT_ONCE - 1, #keys) do
-			values[#values + 1] = keys[index]
-			places[#places + 1] = "$" .. #values + 1
-		end
-		local sql = "select " .. COLUMNS .. JOINED .. "where n.kind = $1 and n.key in (" .. table.concat(places, ", ") .. ")"
-		for _, row in ipairs(rows.all(sql, kind, table.unpack(values))) do add(out, row) end
+		local part = table.move(keys, first, math.min(first + AT_ONCE - 1, #keys), 1, {})
+		local places = "$" .. table.concat(rows.numbers(2, #part + 1), ", $")
+		local sql = "select " .. COLUMNS .. JOINED .. "where n.kind = $1 and n.key in (" .. places .. ")"
+		for _, row in ipairs(rows.all(sql, kind, table.unpack(part))) do add(out, row) end
 	end
 	return out
 end
@@ -32,6 +29,20 @@ end
 -- Whose name this is or was: { kind, key, current } or nil.
 function github.holder(login)
 	return rows.one("select kind, key, current from github_logins where login = $1", login)
+end
+
+-- Whose names these are or were: { login = { kind, key } or false }.
+function github.holders(logins)
+	local out = {}
+	for _, login in ipairs(logins) do out[login] = false end
+	for first = 1, #logins, AT_ONCE do
+		local part = table.move(logins, first, math.min(first + AT_ONCE - 1, #logins), 1, {})
+		local places = "$" .. table.concat(rows.numbers(1, #part), ", $")
+		for _, row in ipairs(rows.all("select login, kind, key from github_logins where login in (" .. places .. ")", table.unpack(part))) do
+			out[row.login] = row
+		end
+	end
+	return out
 end
 
 -- Whose number this is, or was meant to be: { kind, key } or nil.

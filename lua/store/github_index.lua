@@ -119,12 +119,12 @@ function index.places(lens, kind, numbers)
 	return out
 end
 
--- { "kind number" = { kind, place, role, direct } } of one person.
-function index.memberships(lens, user_id)
+-- { user_id = { "kind number" = { kind, place, role, direct } } } of all of them.
+function index.memberships(lens, user_ids)
 	local out = {}
-	for _, row in ipairs(rows.all("select kind, place, role, direct from github_members where user_id = $1 and lens = $2", user_id, lens)) do
-		out[row.kind .. " " .. row.place] = row
-	end
+	for _, id in ipairs(user_ids) do out[id] = {} end
+	each_of("select user_id, kind, place, role, direct from github_members where lens = $1 and user_id in %s", user_ids, 2,
+		function(row) out[row.user_id][row.kind .. " " .. row.place] = row end, lens)
 	return out
 end
 

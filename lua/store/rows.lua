@@ -51,6 +51,15 @@ function rows.one_of(result)
 	return result.rows and result.rows[1]
 end
 
+-- The numbers from first to last, for "$1, $2, …".
+function rows.numbers(first, last)
+	local out = {}
+	for number = first, last do
+		out[#out + 1] = number
+	end
+	return out
+end
+
 -- A statement with parameters of which some may be nil.
 function rows.statement(expectation, sql, ...)
 	local item = { sql, ... }

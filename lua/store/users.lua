@@ -95,52 +95,82 @@ local function group_from(row)
 	}
 end
 
--- Direct groups and all ancestors, cycles included once.
-local ALL = [[with recursive reach (id) as (
-		select group_id from memberships where user_id = $1
-		union select p.parent_id from group_parents p join reach r on r.id = p.group_id
-	) select g.id, g.pk, g.name, g.attributes, g.permissions, g.declared,
-		exists (select 1 from memberships m where m.user_id = $1 and m.group_id = g.id) as direct
+-- Direct groups and all ancestors, cycles included once, of people whose ids stand in the list.
+local ALL = [[with recursive reach (user_id, id) as (
+		select user_id, group_id from memberships where user_id in (%s)
+		union select r.user_id, p.parent_id from group_parents p join reach r on r.id = p.group_id
+	) select r.user_id, g.id, g.pk, g.name, g.attributes, g.permissions, g.declared,
+		exists (select 1 from memberships m where m.user_id = r.user_id and m.group_id = g.id) as direct
 	from reach r join groups g on g.id = r.id where g.declared <> 2 order by g.name]]
+local OF_ONE = ALL:format("$1")
 
-local function groups_of(user)
-	local out = {}
-	for index, row in ipairs(rows.all(ALL, user.id)) do
-		out[index] = group_from(row)
-		out[index].direct = row.direct == 1 or row.direct == true
+-- Groups change seldom and are asked at every token: remembered under the version of the directory, which came with the
+-- user's row and which every change of groups and memberships moves on. Borrowed by all who ask. By user: { version, groups,
+-- direct = those that he is in himself }, so many groups of people in all.
+local REMEMBERED = 20000
+local known, known_count = {}, 0
+
+local function remember(id, entry)
+	if known_count + #entry.groups >= REMEMBERED then
+		known, known_count = {}, 0
+	end
+	known_count = known_count + #entry.groups + 1
+	known[id] = entry
+end
+
+-- By user's id, what `sql` finds for people at a version of the directory. A group is one table for all that are in it.
+local function entries_of(sql, version, ids)
+	local out, shared = {}, {}
+	for _, id in ipairs(ids) do
+		out[id] = { version = version, groups = {}, direct = {} }
+	end
+	for _, row in ipairs(rows.all(sql, table.unpack(ids))) do
+		local entry = out[row.user_id]
+		shared[row.id] = shared[row.id] or group_from(row)
+		entry.groups[#entry.groups + 1] = shared[row.id]
+		if row.direct == 1 or row.direct == true then
+			entry.direct[#entry.direct + 1] = shared[row.id]
+		end
 	end
 	return out
 end
 
--- Groups change seldom and are asked at every token: remembered under the version of the directory, which came with the
--- user's row and which every change of groups and memberships moves on. Borrowed by all who ask.
-local REMEMBERED = 500
-local known, known_count = {}, 0
+local function entry_of(user)
+	local entry = known[user.id]
+	if not entry or entry.version ~= user.directory then
+		entry = entries_of(OF_ONE, user.directory, { user.id })[user.id]
+		remember(user.id, entry)
+	end
+	return entry
+end
+
+-- For what goes through many people: their groups are read together, 50 people at a time, and then known. Where they are in very many
+-- each is left to be read alone: so long a list would keep everybody waiting.
+local TOGETHER, MOST_TOGETHER = 50, 2000
+local PLACES = "$" .. table.concat(rows.numbers(1, TOGETHER), ", $")
+local OF_MANY = ALL:format(PLACES)
+local COUNT = "select count(*) as n from memberships where user_id in (" .. PLACES .. ")"
+
+function users.gather(list)
+	for first = 1, #list, TOGETHER do
+		local ids = {}
+		for index = 1, TOGETHER do
+			ids[index] = (list[first + index - 1] or list[first]).id
+		end
+		if rows.one(COUNT, table.unpack(ids)).n <= MOST_TOGETHER then
+			for id, entry in pairs(entries_of(OF_MANY, list[first].directory, ids)) do
+				remember(id, entry)
+			end
+		end
+	end
+end
 
 function users.all_groups(user)
-	local entry = known[user.id]
-	if entry and entry.version == user.directory then
-		return entry.groups
-	end
-	if not entry then
-		if known_count >= REMEMBERED then
-			known, known_count = {}, 0
-		end
-		known_count = known_count + 1
-	end
-	entry = { version = user.directory, groups = groups_of(user) }
-	known[user.id] = entry
-	return entry.groups
+	return entry_of(user).groups
 end
 
 function users.groups(user)
-	local direct = {}
-	for _, group in ipairs(users.all_groups(user)) do
-		if group.direct then
-			direct[#direct + 1] = group
-		end
-	end
-	return direct
+	return entry_of(user).direct
 end
 
 -- Belongs into every batch that changes groups or who is in them.
@@ -155,14 +185,12 @@ end
 
 -- What scripts see of a person: names and fields as authentik's expressions know them.
 function users.view(user)
-	local direct, all = json.array {}, json.array {}
-	for _, group in ipairs(users.all_groups(user)) do
-		local seen = { name = group.name, pk = group.pk, uuid = group.id, attributes = group.attributes }
-		all[#all + 1] = seen
-		if group.direct then
-			direct[#direct + 1] = seen
-		end
+	local direct, all, seen = json.array {}, json.array {}, {}
+	for index, group in ipairs(users.all_groups(user)) do
+		seen[group.id] = { name = group.name, pk = group.pk, uuid = group.id, attributes = group.attributes }
+		all[index] = seen[group.id]
 	end
+	for index, group in ipairs(users.groups(user)) do direct[index] = seen[group.id] end
 	return {
 		username = user.username, name = user.name, email = user.email, email_verified = user.email_verified,
 		uid = user.uid, uuid = user.uuid, pk = user.pk, is_active = user.active, date_joined = user.created_at,
