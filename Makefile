@@ -197,7 +197,7 @@ format:
 run:
 	@scripts/setup run
 	@$(MAKE) --no-print-directory all
-	@exec $(B)/tidelock serve -c etc/lab.lua
+	@TIDELOCK=$(B)/tidelock exec scripts/lab
 
 image: $(B)/image/tidelock-amd64-oci.tar
 

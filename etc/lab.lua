@@ -81,3 +81,36 @@ application "cloud" {
 	scopes          = { "openid", "profile", "email" },
 	id_token_claims = { "groups" },
 }
+
+-- Accounts from elsewhere: stand-ins for other people's identity providers, which `make run` starts on this machine
+-- (tests/upstream/lab.mjs). Their pages ask for no password: choose who you are.
+source "entra" {
+	kind = "entra", name = "Microsoft (stand-in)", client_id = "tidelock-lab", client_secret = "entra-secret-for-the-lab",
+	tenants = { "8a7c0de0-1111-4222-8333-0123456789ab" }, groups = true,
+	authorization_url = "http://localhost:9601/8a7c0de0-1111-4222-8333-0123456789ab/oauth2/v2.0/authorize",
+	profile_url       = "http://localhost:9601/v1.0/me",
+}
+source "google" {
+	kind = "google", name = "Google (stand-in)", client_id = "tidelock-lab", client_secret = "google-secret-for-the-lab",
+	issuer = "http://localhost:9602",
+}
+source "github" {
+	kind = "github", name = "GitHub Enterprise (stand-in)", client_id = "tidelock-lab", client_secret = "github-secret-for-the-lab",
+	issuer = "http://localhost:9603", groups = true,
+}
+source "gitlab" {
+	kind = "gitlab", name = "GitLab (stand-in)", client_id = "tidelock-lab", client_secret = "gitlab-secret-for-the-lab",
+	issuer = "http://localhost:9604", groups = true,
+}
+source "keycloak" {
+	kind = "keycloak", name = "Keycloak (stand-in)", client_id = "tidelock-lab", client_secret = "keycloak-secret-for-the-lab",
+	issuer = "http://localhost:9605/realms/lab", scopes = { "groups" }, groups = true,
+}
+source "plain" {
+	kind = "oauth2", name = "Plain OAuth 2.0 (stand-in)", client_id = "tidelock-lab", client_secret = "plain-secret-for-the-lab",
+	authorization_url  = "http://localhost:9606/oauth/authorize",
+	token_url          = "http://localhost:9606/oauth/token",
+	profile_url        = "http://localhost:9606/profile",
+	subject_attribute  = "data.user.id", username_attribute = "data.user.handle", name_attribute = "data.user.display",
+	email_attribute    = "data.user.contact.mail", groups = "data.teams",
+}
