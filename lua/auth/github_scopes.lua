@@ -45,11 +45,11 @@ github_scopes.OF_SERVICE_ACCOUNTS = { "admin:org", "admin:public_key", "admin:re
 
 local TEXTS = {
 	[""] = "Know your name and number here",
-	user = "Read your profile and your e-mail addresses",
+	user = "Read your profile, your e-mail addresses, your organisations and who is in them",
 	["read:user"] = "Read your profile",
 	["user:email"] = "Read your e-mail addresses",
-	["read:org"] = "Read your organisations and teams",
-	["write:org"] = "Read your organisations and teams",
+	["read:org"] = "Read your organisations and teams, and who is in them",
+	["write:org"] = "Read your organisations and teams, and who is in them",
 	["read:public_key"] = "Read your public keys",
 }
 

@@ -20,8 +20,9 @@ local users    = require "store/users"
 
 local sight = {}
 
--- Of these a token needs one to see organisations, teams and whom he shares them with.
-sight.ORGANIZATIONS = { "admin:org", "read:org", "repo", "user", "write:org" }
+-- Of these a token needs one to see organisations, teams and whom he shares them with. Not repo, which opens them at GitHub: here it is
+-- granted to whoever insists on it, and people are told that it opens nothing.
+sight.ORGANIZATIONS = { "admin:org", "read:org", "user", "write:org" }
 
 -- live: of auth/github_tokens.live, nil for nobody.
 function sight.of(live, req)

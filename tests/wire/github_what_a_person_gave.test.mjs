@@ -50,6 +50,13 @@ test('several_scopes_none_and_those_that_nobody_may_have', async () => {
 	assert.equal((await alice.post('/personal-tokens', { csrf: 'x', description: 'x', expires: 'never' }, { headers: { origin: broker.url } })).status, 403);
 });
 
+test('scopes_that_open_nothing_here_open_nothing', async () => {
+	const token = await personalToken(broker, 'alice', 'repo', 'gist', 'workflow');
+	const of = async (target) => (await ask(broker, target, { token })).status;
+	assert.deepEqual(await Promise.all(['/user', '/user/emails', '/user/orgs', '/user/teams', '/orgs/example', '/orgs/example/members/alice'].map(of)), [200, 404, 403, 403, 404, 404]);
+	assert.equal((await ask(broker, '/user', { token })).body.email, null);
+});
+
 test('one_that_is_revoked_is_dead_and_nobody_revokes_anothers', async () => {
 	const { page } = await make({ description: 'short lived', expires: '365', scope: 'repo' });
 	const form = /action="\/personal-tokens\/revoke">.*?name="csrf" value="([^"]+)".*?name="identifier" value="([^"]+)"/.exec(page.text);
