@@ -3,6 +3,7 @@
 local calls  = require "command/rehearsal_calls"
 local identity = require "github/identity"
 local links  = require "github/links"
+local presets = require "config/presets"
 local print_ = require "command/print"
 local token  = require "command/rehearsal_token"
 
@@ -10,11 +11,10 @@ local rehearsal = {}
 
 -- Without --app: an application that has what the client needs.
 local function supposed(client)
-	local preset = client.preset
 	return {
 		id = "", slug = "none", name = client.title, client_id = "none", scopes = {}, script_claims = {}, policies = {},
 		github = { callback_match = "subpath", query_token = client.api == "query", query_secret = client.token == "query",
-			device_flow = client.flow == "device", preset = preset },
+			device_flow = client.flow == "device" },
 	}
 end
 
@@ -33,9 +33,8 @@ local function place_of(call) return call and (call.graphql and "GraphQL" or cal
 -- The state of one rehearsal: who, what and for whom, the calls that were made, what was found in them.
 local function begin(asked)
 	local run = {
-		client = asked.client, scope = asked.scope, person = asked.person, who = asked.who,
-			application = asked.application or supposed(asked.client),
-		registered = asked.application ~= nil, found = {}, calls = {}, findings = {},
+		client = asked.client, scope = asked.scope, person = asked.person, who = identity.rehearsed(asked.person, asked.profile),
+		application = asked.application or supposed(asked.client), registered = asked.application ~= nil, found = {}, calls = {}, findings = {},
 	}
 	local function finding(level, text, advice, call)
 		for _, each in ipairs(run.findings) do
@@ -66,6 +65,9 @@ local function look_for(run, name, text)
 end
 
 local function judge(run)
+	if not run.registered and presets.is_program(run.client.preset) then
+		run.breaks(nil, "no application has its client_id", ('application "%s" { preset = "%s" }'):format(run.client.preset, run.client.preset))
+	end
 	for name, text in pairs(run.client.needs or {}) do
 		local lacking = look_for(run, name, text)
 		if lacking then run.breaks(nil, lacking) end
@@ -99,8 +101,9 @@ local function plain(run, asked)
 end
 
 local function lines_of(run, asked)
-	local as = asked.application and (", application %s"):format(asked.application.slug) or ", without an application (--app)"
-	local lines = { ("%s as %s%s"):format(run.client.title, asked.person.username, as) }
+	local application = asked.application and "application " .. asked.application.slug
+	local by = application or run.client.flow == "personal" and "a personal token" or "any application (--app)"
+	local lines = { ("%s as %s, %s, at %s"):format(run.client.title, asked.person.username, by, run.web) }
 	for _, call in ipairs(run.calls) do
 		lines[#lines + 1] = ("%-5s %s%s"):format(call.method, call.path, call.how and " (" .. call.how .. ")" or "")
 		lines[#lines + 1] = ("      %d  %s"):format(call.status, call.reads or "")
@@ -117,7 +120,6 @@ end
 -- asked = { name, client (github/catalogue), scope = what it asks for, person, profile (mapping/github), application or nil, ask =
 -- body.ask (boot), json }.
 function rehearsal.run(asked)
-	asked.who = identity.rehearsed(asked.person, asked.profile)
 	local run = begin(asked)
 	if token.run(run) then
 		calls.run(run)

@@ -236,6 +236,7 @@ local function read(run, call, target, response, value)
 		run.breaks(call, query_error(call, value))
 		return ""
 	end
+	if call.granted then return "scopes " .. (response.headers["x-oauth-scopes"] or "none") end
 	check_item(run, call, value)
 	if call[1] == "/user" then run.found.email = field(value, "email") end
 	return object_text(call, value)

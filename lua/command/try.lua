@@ -205,17 +205,23 @@ local function plain_identity(who, cost)
 		log = json.array(cost.log or {}) }
 end
 
--- A client's calls; without --app those of programs that have their client_id in their source are of the application that has it.
-local function as_client(options, person, application, profile, body)
+local function client_named(name)
 	local catalogue = require "github/catalogue"
-	local client = catalogue.find(options.as)
-		or refuse('there is no client "%s"; there are: %s', options.as, table.concat(catalogue.names(), " "))
-	local client_id = not application and client.preset and presets.client_id(client.preset)
-	return require("command/rehearsal").run {
-		name = options.as, client = client, scope = options.scope or client.scope, person = person, profile = profile, json = options.json,
-			ask = body.ask,
-		application = application or client_id and clients.find(client_id) or nil,
-	}
+	return catalogue.find(name) or refuse('there is no client "%s"; there are: %s', name, table.concat(catalogue.names(), " "))
+end
+
+-- Whose application a client's is: of --app, or the one with the client_id that stands in the program. Personal tokens are no
+-- application's.
+local function application_of(options, client)
+	if options.app and (client or {}).flow == "personal" then
+		refuse("%s takes personal tokens, which belong to no application: leave --app out", client.title)
+	end
+	local client_id = client and client.preset and presets.client_id(client.preset)
+	local application = options.app and application_named(options.app) or client_id and clients.find(client_id) or nil
+	if application and not application.github then
+		refuse('the application "%s" has no GitHub side: github = { … }', options.app)
+	end
+	return application
 end
 
 local function list_clients(options)
@@ -231,16 +237,17 @@ function try.verbs.github(argv, first, body)
 		return list_clients(options)
 	end
 	local person = person_named(options, GITHUB)
-	local application = options.app and application_named(options.app) or nil
-	if application and not application.github then
-		refuse('the application "%s" has no GitHub side: github = { … }', options.app)
-	end
+	local client = options.as and client_named(options.as)
+	local application = application_of(options, client)
 	local profile, cost = github.try(users.view(person), application, (body.config or {}).github_mappings)
 	if not profile then
 		return failed(options, cost)
 	end
-	if options.as then
-		return as_client(options, person, application, profile, body)
+	if client then
+		return require("command/rehearsal").run {
+			name = options.as, client = client, scope = options.scope or client.scope, person = person, profile = profile,
+			application = application, ask = body.ask, json = options.json,
+		}
 	end
 	local who = identity.preview(person, profile)
 	if options.json then

@@ -21,6 +21,7 @@ const programs = {
 	narrow: { redirect_uri: 'https://rancher.example.org/verify-auth', github: 'mapping = "narrow"' },
 };
 const broker = await world(programs, `application "gh" { preset = "gh" }
+application "gcm" { preset = "gcm" }
 application "quiet" { client_id = "quiet", client_secret = "${secret}", github = {} }
 application "plain" { client_secret = "${secret}" }
 policy "nobody" { script = "nobody.lua" }
@@ -67,6 +68,7 @@ test('what_breaks_a_client_is_said_with_what_helps', async () => {
 		['carol', 'grafana', 'quiet', /has no redirect_uris/, /login\/github/],
 		['carol', 'gh', 'grafana', /no device flow/, /device_flow = true/],
 		['carol', 'gh', 'gh', /takes a host name alone/, /port 443/],
+		['carol', 'vscode', undefined, /no application has its client_id/, /application "vscode" \{ preset = "vscode" \}/],
 		['carol', 'vouch', 'grafana', /MUST match/],
 		['carol', 'kratos', 'kratos', null],
 		['carol', 'gitlab', 'gitlab', null],
@@ -89,7 +91,7 @@ test('what_breaks_a_client_is_said_with_what_helps', async () => {
 	const expiring = (await tried('carol', 'keycloak', 'expiring')).notes.map((each) => each.text).join('\n');
 	assert.match(expiring, /send_iss is on/);
 	assert.match(expiring, /ends after eight hours/);
-	for (const [as, app, why] of [['dex', 'plain', /has no GitHub side/], ['nothing', 'grafana', /no client "nothing"; there are: .* grafana /]]) {
+	for (const [as, app, why] of [['dex', 'plain', /has no GitHub side/], ['vault', 'grafana', /personal tokens, which belong to no application/], ['nothing', 'grafana', /no client "nothing"; there are: .* grafana /]]) {
 		const { status, err } = await broker.command('try', 'github', '--user', 'carol', '--app', app, '--as', as);
 		assert.equal(status, 1);
 		assert.match(err, why);
@@ -100,7 +102,7 @@ test('every_client_of_the_catalogue_lets_carol_in', async () => {
 	assert.ok(clients.length > 50);
 	for (const name of clients) {
 		const { breaks, calls } = await tried('carol', name);
-		const other = breaks.filter((each) => !/host name alone/.test(each.text));
+		const other = breaks.filter((each) => !/host name alone|no application has its client_id/.test(each.text));
 		assert.deepEqual(other, [], name);
 		assert.ok(calls.length > 0);
 	}
