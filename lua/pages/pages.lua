@@ -20,6 +20,11 @@ function pages.signin(values, status)
 	return page("signin", "Sign in", values, status)
 end
 
+-- values: csrf, state (sealed), action, source (its title), request_id
+function pages.test_source(values)
+	return page("test_source", "Sign in", values)
+end
+
 -- values: csrf, request, application, name, request_id
 function pages.select_account(values)
 	values.request_encoded = url.encode(values.request)

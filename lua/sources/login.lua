@@ -131,4 +131,13 @@ function login.GET(req, name)
 	return response
 end
 
+-- The form of a source for testing; the others have none.
+function login.POST(req, name)
+	local source = err.need(sources.by_name(name), "page_not_found", "There is no such way to sign in.", { status = 404 })
+	if source.adapter ~= "basic" then
+		err.raise("invalid_request", "This address answers GET, HEAD.", { status = 405, headers = { allow = "GET, HEAD" } })
+	end
+	return require("sources/basic").answer(req, source)
+end
+
 return login
