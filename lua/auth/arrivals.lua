@@ -14,8 +14,8 @@ local users = require "store/users"
 
 local arrivals = {}
 
-local function refuse(reason, cause, user)
-	return { kind = "refuse", reason = reason, message = refusals.message(reason), cause = cause, user = user }
+local function refuse(reason, cause, user, person)
+	return { kind = "refuse", reason = reason, message = refusals.message(reason), cause = cause, user = user, person = person }
 end
 
 -- S25: whoever has permissions, and what gives them, is nobody's from outside to touch.
@@ -95,6 +95,10 @@ local function enrol(source, came, properties)
 	local name = new_name(source, came, properties)
 	if #name > 150 or reserved[name:lower()] then return refuse("username_unfit", "nobody can be called so here") end
 	local other = users.like_name(name)
+	if other and properties.shared_name then
+		name = ("%s-%s"):format(name:sub(1, 137), hex.encode(crypto.sha256(source.pool .. "\0" .. came.subject)):sub(1, 12))
+		other = users.like_name(name)
+	end
 	if other then return refuse("username_taken", "a user is called so already", other) end
 	if users.is_tombstone(name) then return refuse("username_taken", "somebody was called so who has been deleted") end
 	return { kind = "enrol", username = name }
@@ -117,19 +121,16 @@ local function link_to(current)
 end
 
 -- The outcome: { kind = "sign_in" | "link" | "enrol" | "refuse", user, properties, groups = plan, … }; of a refusal { reason = a word,
--- message = for the person, cause = for the owner, failure = of a script }. Looks, and changes nothing. current: the user who is signed
--- in and wants to be linked, who has proved by a local factor to be that. trying: see mapping/sources.run.
+-- message = for the person, cause = for the owner, person = what is about the person, for the event }. Looks, and changes nothing.
+-- current: the user who is signed in and wants to be linked, who has proved by a local factor to be that. trying: see
+-- mapping/sources.run.
 function arrivals.decide(source, came, current, req, trying)
 	if type(came.subject) ~= "string" or came.subject == "" or #came.subject > 255 or came.subject:find("%c") then
 		return refuse("no_subject", "the source told no subject")
 	end
 	if source.groups and came.groups_complete == false then return refuse("groups_unread", "the groups could not all be read") end
-	local properties, failure = arrived.properties(source, came, req, trying)
-	if not properties then
-		local outcome = refuse("script_failed", ("%s:%s: %s"):format(failure.script, failure.line or "?", failure.message or failure.kind))
-		outcome.failure = failure
-		return outcome
-	end
+	local properties, why = arrived.properties(source, came, req, trying)
+	if not properties then return refuse(why.reason, why.cause, nil, why.person) end
 	local outcome = known(source, came, current) or (current and link_to(current)) or by_waiting_name(source, came, properties)
 		or by_matching(source, properties) or enrol(source, came, properties)
 	outcome.properties = properties
@@ -148,17 +149,21 @@ end
 
 -- What is written of a refusal, so that an owner finds why by the request id that the person sees.
 local function note_refusal(source, outcome, req)
-	if outcome.failure then
-		events.add { kind = "script_failed", req = req, reason = ("source mapping %s"):format(outcome.cause), person = outcome.failure.given }
+	if outcome.reason == "script_failed" then
+		events.add { kind = "script_failed", req = req, reason = outcome.cause, person = outcome.person }
 	end
-	events.add { kind = "source_refused", user = outcome.user, req = req, merge = true,
+	events.add { kind = "source_refused", user = outcome.user, req = req, merge = true, person = outcome.person,
 		reason = ("%s: %s%s"):format(source.name, outcome.reason, outcome.cause and " (" .. outcome.cause .. ")" or "") }
 end
 
 -- The user and what has to be written before the login event, in its batch (an enrolled user is inserted there); or nil and the refusal
--- { reason, message, cause }, of which an event has been left. The batch fails when somebody was quicker: then land again.
-function arrivals.land(source, came, req, current)
+-- { reason, message, cause }, of which an event has been left. The batch fails when somebody was quicker: then land again. known_only:
+-- nobody is enrolled, and nobody linked but by a name that waits for him.
+function arrivals.land(source, came, req, current, known_only)
 	local outcome = arrivals.decide(source, came, current, req)
+	if known_only and (outcome.kind == "enrol" or (outcome.kind == "link" and not outcome.claimed)) then
+		outcome = refuse("not_enrolled", "nobody here has this identity")
+	end
 	if outcome.kind == "refuse" then
 		note_refusal(source, outcome, req)
 		return nil, outcome

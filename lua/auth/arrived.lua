@@ -87,11 +87,28 @@ function arrived.base(source, came)
 	return out
 end
 
--- The properties, or nil and the failure of a script (mapping/script). trying: see mapping/sources.run.
+-- What a script's failure is to whoever refuses.
+local function script_failed(failure)
+	return { reason = "script_failed", cause = ("source mapping %s:%s: %s"):format(failure.script, failure.line or "?",
+		failure.message or failure.kind), person = failure.given }
+end
+
+-- S27: the name that rules give is one that many may have.
+local function convert(source, came, properties, req)
+	local made, why, explained = require("auth/conversions").of_source(source, came, req)
+	if not made then return { reason = "no_rule", cause = why, person = explained } end
+	properties.username, properties.shared_name = made.user, true
+	properties.groups = arrived.groups(made.groups)
+end
+
+-- The properties, or nil and { reason, cause, person = what is about the person }. trying: see mapping/sources.run.
 function arrived.properties(source, came, req, trying)
-	local properties = arrived.base(source, came)
-	if #source.mappings == 0 then return properties end
-	return mapping.run(source, came, properties, req, trying)
+	local properties, refusal = arrived.base(source, came), nil
+	if source.conversion_rules then refusal = convert(source, came, properties, req) end
+	if refusal or #source.mappings == 0 then return not refusal and properties or nil, refusal end
+	local made, failure = mapping.run(source, came, properties, req, trying)
+	if made then return made end
+	return nil, script_failed(failure)
 end
 
 return arrived

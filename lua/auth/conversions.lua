@@ -23,6 +23,19 @@ local function explained(trace)
 	return table.concat(lines, "; ")
 end
 
+-- Who somebody is who comes from a source with conversion rules: { user, groups }, or nil, why, and what happened rule by rule.
+function conversions.of_source(source, came, req)
+	local all = {}
+	for _, given in ipairs { came.claims or {}, came.info or {} } do
+		for key, value in pairs(given) do all[key] = value end
+	end
+	local plain = require("mapping/sources").plain(all)
+	local made, refused, trace = require("mapping/conversions").apply(source.conversion_rules, plain, { req = req }, true)
+	if made then return made end
+	return nil, ("conversion rules %s: %s"):format(source.conversion_rules, refused.reason),
+		("%s; %s"):format(refused.message, explained(trace or {}))
+end
+
 -- context: as auth/claims has it. Returns { allowed, message }.
 function conversions.decide(context)
 	local name = context.application.conversion_rules

@@ -6,6 +6,7 @@ local WORDS = {
 	no_subject = "The place where you signed in did not say who you are. Tell whoever runs this service the request id.",
 	groups_unread = "The place where you signed in could not say which groups you belong to. Try again in a few minutes.",
 	script_failed = "What was said about you could not be understood. Tell whoever runs this service the request id.",
+	no_rule = "Your account does not fulfil the conditions of this service. Ask your administrator.",
 	disabled = "This account is switched off. Ask your administrator.",
 	linked_elsewhere = "This account belongs to somebody else here already. Sign in with it, or ask your administrator.",
 	protected = "An administrator's account cannot be used from elsewhere. Sign in with your name and password here.",

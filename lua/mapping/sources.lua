@@ -104,7 +104,8 @@ end
 -- ---- asking ----
 
 -- Plain values: nothing of JSON's nulls and marks, which no script could tell apart.
-local function plain(value)
+local plain
+function plain(value)
 	if value == json.null then return nil end
 	if type(value) ~= "table" then return value end
 	local out, listed = {}, json.is_array(value)
@@ -114,6 +115,8 @@ local function plain(value)
 	end
 	return out
 end
+
+sources.plain = plain
 
 -- S24: no secret of ours, and of the tokens only the one that opens the profile.
 local function given_of(source, came, req)

@@ -122,4 +122,19 @@ function profile.arrived(source, up, token, claims)
 	}
 end
 
+-- The same of an ID token that came alone: groups are those that it says; where it says none, nothing is known of them.
+function profile.of_token(source, claims)
+	local subject, missing = subject_of(source, claims, claims)
+	if not subject then return nil, "unusable", missing end
+	local groups, complete = nil, true
+	if source.groups then
+		if source.kind == "entra" and entra.withholds_groups(claims) then
+			complete = false
+		elseif came.at(claims, source.extra.groups_attribute or "groups") ~= nil then
+			groups, complete = claimed_groups(source, claims)
+		end
+	end
+	return { subject = subject, issuer = claims.iss, claims = claims, info = claims, groups = groups, groups_complete = complete, token = {} }
+end
+
 return profile

@@ -1,5 +1,6 @@
 -- oidc/grants/token_exchange.lua: RFC 8693: an application gets, for a person whose access token it has, one for another
--- application that lists it in `federated`. Off unless listed, for confidential clients only, never a refresh token.
+-- application that lists it in `federated`; or of an ID token of a source one for itself (oidc/grants/source_token). Off unless listed, for
+-- confidential clients only, never a refresh token.
 local clients = require "auth/clients"
 local derived = require "oidc/grants/derived"
 local err     = require "kit/err"
@@ -10,6 +11,7 @@ local exchange = {}
 
 local ACCESS = "urn:ietf:params:oauth:token-type:access_token"
 local JWT = "urn:ietf:params:oauth:token-type:jwt"
+local ID_TOKEN = "urn:ietf:params:oauth:token-type:id_token"
 local TYPES = { [ACCESS] = true, [JWT] = true }
 
 exchange.FORM = {
@@ -59,6 +61,12 @@ end
 function exchange.run(req, form, application)
 	if application.client_type == "public" then
 		err.raise("unauthorized_client", "Who exchanges tokens has to authenticate.")
+	end
+	if form.subject_token_type == ID_TOKEN and form.subject_token then
+		local issued = check_requested(form, application)
+		local answer = require("oidc/grants/source_token").answer(req, form, application)
+		answer.issued_token_type = issued
+		return answer
 	end
 	local live = token_of(form, "subject", application)
 	local target = target_of(form, application)
