@@ -2,10 +2,9 @@
 -- enrolled, linked, signed in or refused, and why. As the files stand now, and touching nothing.
 local args = require "command/args"
 local arrivals = require "auth/arrivals"
-local arrived = require "auth/arrived"
 local arriving = require "auth/arriving"
-local kinds = require "config/source_kinds"
 local print_ = require "command/print"
+local profile = require "sources/profile"
 local references = require "config/source_references"
 local refuse = require "command/refuse"
 local sources = require "auth/sources"
@@ -20,24 +19,16 @@ local function source_named(name, config)
 	return sources.by_name(name) or refuse('there is no source "%s"', name)
 end
 
--- What the source would say of somebody: { claims, info, groups, token }, or the claims alone, which stand for the profile too.
-local function came_of(text)
+-- What the source would say of somebody: { claims, info, groups, token }; or the claims alone, which stand for the profile too, and for it
+-- alone where there is no ID token.
+local function came_of(source, text)
 	local given, why = json.decode(text or "")
 	if type(given) ~= "table" or json.is_array(given) then refuse("the claims are no JSON object%s", why and ": " .. why or "") end
-	if type(given.claims) ~= "table" and type(given.info) ~= "table" then given = { claims = given } end
+	if type(given.claims) ~= "table" and type(given.info) ~= "table" then
+		given = { info = given, claims = source.adapter == "oidc" and given or nil }
+	end
 	local claims, info = given.claims, given.info or given.claims
 	return { claims = claims, info = info, groups = given.groups, groups_complete = given.groups_complete, token = given.token or {} }
-end
-
-local SUBJECTS = { "sub", "id" }
-
--- As a sign-in finds it (sources/profile): Entra's object with its tenant.
-local function subject_of(source, came)
-	for _, path in ipairs(source.subject_attribute and { source.subject_attribute } or SUBJECTS) do
-		local text = arrived.text(arrived.at(came.info, path) or arrived.at(came.claims, path))
-		local tenant = source.kind == "entra" and (came.claims or {}).tid
-		if text then return tenant and ("%s.%s"):format(text, tenant):lower() or (kinds.subject(source, text)) end
-	end
 end
 
 local function groups_of(plan)
@@ -96,8 +87,9 @@ return function(argv, first, body)
 	local options = args.parse(argv, first, SPEC)
 	if not options.claims then args.wrong(SPEC, "--claims is missing") end
 	local config = body.config or {}
-	local source, came, costs = source_named(options.NAME, config), came_of(body.stdin), {}
-	came.subject = subject_of(source, came)
+	local source, costs = source_named(options.NAME, config), {}
+	local came = came_of(source, body.stdin)
+	came.subject = profile.subject(source, came.info or {}, came.claims)
 	local outcome = arrivals.decide(source, came, nil, nil, { declared = config.source_mappings, costs = costs })
 	local one = record(source, came, outcome, costs)
 	local status = outcome.kind == "refuse" and 1 or 0

@@ -171,7 +171,8 @@ end
 
 local function fill(s, kind, report)
 	with_default(s, "name", s.label)
-	with_default(s, "enrolment", not is_public(s, kind))
+	s.open_to_all = is_public(s, kind) or nil
+	with_default(s, "enrolment", not s.open_to_all)
 	s.adapter, s.extra = kind.adapter, copy(kind.extra or {})
 	for name, value in pairs(s.more or {}) do s.extra[name] = value end
 	s.more = nil

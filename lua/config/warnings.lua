@@ -1,5 +1,6 @@
 -- config/warnings.lua: what the configuration may say but its owner should know of: `tidelock check` tells it.
 local address = require "config/address"
+local sources = require "config/source_warnings"
 
 local warnings = {}
 
@@ -153,6 +154,8 @@ function warnings.find(data, report)
 	end
 	scripts(data.policies, report)
 	scripts(data.scope_mappings, report)
+	scripts(data.source_mappings, report)
+	sources(data, report)
 	local settings = data.settings
 	if settings.public_url:find(":%d+$") then
 		for _, host in ipairs(data.github_hosts) do

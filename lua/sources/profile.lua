@@ -124,7 +124,7 @@ end
 
 -- The same of an ID token that came alone: groups are those that it says; where it says none, nothing is known of them.
 function profile.of_token(source, claims)
-	local subject, missing = subject_of(source, claims, claims)
+	local subject, missing = profile.subject(source, claims, claims)
 	if not subject then return nil, "unusable", missing end
 	local groups, complete = nil, true
 	if source.groups then
