@@ -11,6 +11,7 @@ local err          = require "kit/err"
 local fetch        = require "kit/fetch"
 local gate         = require "boot/gate"
 local github       = require "mapping/github"
+local github_index = require "github/index"
 local housekeeping = require "auth/housekeeping"
 local keys         = require "auth/keys"
 local mapping      = require "mapping/scopes"
@@ -175,6 +176,9 @@ function boot.command(body)
 	return { status = 1, out = "", err = "tidelock: this is a mistake of the program: " .. tostring(answer) .. "\n" }
 end
 
-function boot.tick() housekeeping.run() end
+function boot.tick()
+	housekeeping.run()
+	github_index.keep()
+end
 
 return boot

@@ -123,7 +123,7 @@ end
 function identity.of(user, application, req)
 	local tried = req and req.tried
 	if tried and tried.user_id == user.id then return tried.identity end
-	local key = user.id .. " " .. (mapping.fingerprint(application) or "")
+	local key = user.id .. " " .. (mapping.print(application) or { fingerprint = "" }).fingerprint
 	local entry = known[key]
 	if entry and entry.directory == user.directory and entry.seen == seen(user) then return entry.identity end
 	local profile, failure = mapping.profile(users.view(user), application)

@@ -187,28 +187,33 @@ local function named(application, declared)
 	return nil, { name = wanted, what = "GitHub mapping", script = "?" }
 end
 
--- What an answer depends on beside the person, as a short text: another text, another answer. READING: how results are read here.
+-- What an answer depends on beside the person: another fingerprint, another answer. READING: how results are read here.
 local READING = 1
 
-local function fingerprint_of(entry, application)
-	local seen = { READING, entry and entry.source or "built-in " .. installation() }
-	-- A script names what it looks at: it has no other way to it.
-	if entry and (entry.source:find("application", 1, true) or entry.source:find("_ENV", 1, true)) then
-		local given = script.application(application)
-		seen[3] = json.encode(json.array { given.slug or json.null, given.name or json.null, given.client_id or json.null })
-	end
-	return hex.encode(crypto.sha256(table.concat(seen, "\n")))
+-- A script names what it looks at: it has no other way to it.
+local function sees_application(entry)
+	return entry and (entry.source:find("application", 1, true) or entry.source:find("_ENV", 1, true)) ~= nil
 end
 
--- nil when the application names a mapping that is not there.
-function github.fingerprint(application)
+local function print_of(entry, application)
+	local given = script.application(sees_application(entry) and application or nil)
+	local seen = { READING, entry and entry.source or "built-in " .. installation(), given.slug or "", given.name or "",
+		given.client_id or "" }
+	return {
+		fingerprint = hex.encode(crypto.sha256(table.concat(seen, "\n"))),
+		mapping = (entry and entry.name or "") .. "\n" .. (given.slug or ""),
+	}
+end
+
+-- { fingerprint, mapping = the same whatever the mapping's text is }; nil when the application names a mapping that is not there.
+function github.print(application)
 	local entry, missing = named(application)
 	if missing then return nil end
 	local key = application and table.concat({ application.id, application.slug, application.name or "", application.client_id,
 		entry and entry.name or "" }, "\n") or ""
 	if not prints[key] then
 		if prints_count >= 1000 then prints, prints_count = {}, 0 end
-		prints[key], prints_count = fingerprint_of(entry, application), prints_count + 1
+		prints[key], prints_count = print_of(entry, application), prints_count + 1
 	end
 	return prints[key]
 end

@@ -11,12 +11,17 @@ function index.lens(fingerprint)
 	return rows.one("select number from github_lenses where fingerprint = $1", fingerprint)
 end
 
+-- Was a lens of this mapping used since then?
+function index.wanted(mapping, since)
+	return rows.one("select number from github_lenses where mapping = $1 and used_at >= $2 limit 1", mapping, since) ~= nil
+end
+
 -- Nothing of it is swept yet: whoever there is has been touched at some time.
-function index.make_lens(fingerprint)
+function index.make_lens(fingerprint, mapping)
 	rows.batch {
 		{ "update sequences set next = next + 1 where name = 'github_lens'", rows = 1 },
-		{ [[insert into github_lenses (number, fingerprint, swept, used_at) select next - 1, $1, 0, $2 from sequences
-			where name = 'github_lens' on conflict (fingerprint) do nothing]], fingerprint, time.now() },
+		{ [[insert into github_lenses (number, fingerprint, mapping, swept, used_at) select next - 1, $1, $2, 0, $3 from sequences
+			where name = 'github_lens' on conflict (fingerprint) do nothing]], fingerprint, mapping, time.now() },
 	}
 end
 

@@ -29,6 +29,15 @@ local SWEEPS = {
 	-- The grant takes its token along.
 	{ [[delete from grants where id in (select grant_id from github_tokens where coalesce(used_at, created_at) < $1 limit $2)]],
 		366 * DAY },
+	-- What mappings of before said of everybody: nobody finds it any more, then it goes.
+	{ [[update github_lenses set fingerprint = 'left ' || number where used_at < $1 and fingerprint not like 'left %' and $2 > 0]], 7 * DAY },
+	{ [[delete from github_members where (lens, kind, place, person) in (select m.lens, m.kind, m.place, m.person from github_members m
+		join github_lenses l on l.number = m.lens where l.fingerprint like 'left %' and $1 > 0 limit $2)]], 0 },
+	{ [[delete from github_people where (lens, user_id) in (select p.lens, p.user_id from github_people p
+		join github_lenses l on l.number = p.lens where l.fingerprint like 'left %' and $1 > 0 limit $2)]], 0 },
+	{ [[delete from github_lenses where fingerprint like 'left %' and $1 > 0 and $2 > 0
+		and not exists (select 1 from github_members m where m.lens = github_lenses.number)
+		and not exists (select 1 from github_people p where p.lens = github_lenses.number)]], 0 },
 	{ "delete from revoked_jti where jti in (select jti from revoked_jti where expires_at < $1 limit $2)", 60 },
 	{ [[delete from assertions where (client, jti) in (select client, jti from assertions where expires_at < $1 limit $2)]], 60 },
 	{ "delete from throttle where key in (select key from throttle where updated_at < $1 limit $2)", throttle.QUIET },

@@ -4,12 +4,13 @@
 create index github_logins_wanted on github_logins (kind, key, wanted);
 
 -- What the mappings say of everybody is kept (github/index), so that lists are read and not made. A lens is one mapping as it stands
--- (fingerprint: its text and all it sees beside the person); another text is another lens. swept: everything that was touched before
--- this number is in it.
+-- (fingerprint: its text and all it sees beside the person); another text is another lens. mapping: whose lens it is, whatever the text.
+-- swept: everything that was touched before this number is in it.
 insert into sequences (name, next) values ('github_lens', 1), ('github_touched', 1);
 create table github_lenses (
 	number bigint primary key,
 	fingerprint text not null unique,
+	mapping text not null,
 	swept bigint not null,
 	used_at bigint not null
 );
