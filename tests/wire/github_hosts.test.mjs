@@ -16,7 +16,7 @@ const hosts = 'github_host "ghe.example.org" {}\n';
 const own = 'application "own" { client_secret = "a-secret-of-its-own", redirect_uris = { "https://own.example.org/" }, github = { host = "ghe.example.org" } }\n';
 const groups = Array.from({ length: 3 }, (_, index) => `group "team-${index}" {}`).join('\n');
 const person = 'user "carol" { email = "carol@example.org", email_verified = true, groups = { "team-0", "team-1", "team-2" } }\n';
-const broker = await Broker.start({ tls: true, objects: objects + hosts + own + groups + person });
+const broker = await Broker.start({ tls: true, settings: 'trusted_proxies = { "127.0.0.0/8" }', objects: objects + hosts + own + groups + person });
 const web = `https://ghe.example.org:${broker.port}`;
 const api = `https://api.ghe.example.org:${broker.port}`;
 const token = { authorization: `token ${await personalToken(broker, 'carol', 'user', 'read:org')}` };
@@ -67,6 +67,13 @@ test('what_a_name_is_not_for_is_not_there', async () => {
 	assert.equal(await asked('api.ghe.example.org'), 200);
 	for (const name of ['www.ghe.example.org', 'api.api.ghe.example.org', 'example.org']) assert.equal(await asked(name), 421, name);
 	for (const name of [web, api]) for (const target of ['/healthz', '/readyz']) assert.equal((await get(name + target)).status, 200);
+});
+
+test('a_trusted_proxy_says_which_name_was_called', async () => {
+	const { json: me } = await get(`${broker.url}/user`, { ...token, 'x-forwarded-host': 'api.ghe.example.org' });
+	assert.equal(me.url, `${api}/users/carol`);
+	assert.equal((await get(`${broker.url}/`, { 'x-forwarded-host': 'ghe.example.org' })).headers.location, `${broker.url}/`);
+	assert.equal((await get(`${broker.url}/user`, { ...token, 'x-forwarded-host': 'elsewhere.example.org' })).status, 421);
 });
 
 test('people_go_on_at_public_url_where_their_cookies_are', async () => {
@@ -155,6 +162,9 @@ test('check_tells_names_that_are_taken_and_certificates_that_are_not_for_them', 
 	};
 	assert.match((await check('application "x" { client_secret = "x-secret-x", github = { host = "gha.example.org" } }')).err, /the host "gha\.example\.org", which is not declared, did you mean "ghe\.example\.org"/);
 	assert.match((await check('github_host "api.ghe.example.org" {}')).err, /tidelock\.lua:\d+: github_host "api\.ghe\.example\.org": .*api\. name/);
+	for (const name of ['Ghe.example.org', 'localhost', '127.0.0.1', 'ghe..org', '-ghe.example.org', 'ghe.example.org.', `${'a'.repeat(64)}.org`, 'ghe.example.org:8443']) {
+		assert.match((await check(`github_host "${name}" {}`)).err, /a host is a lower-case name/, name);
+	}
 	const fine = await check('');
 	assert.match(fine.out, /warning: .*github_host "ghe\.example\.org": .*port 443/);
 	assert.equal(fine.err, '');
