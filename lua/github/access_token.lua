@@ -3,6 +3,7 @@
 local codes         = require "auth/codes"
 local devices       = require "auth/devices"
 local err           = require "kit/err"
+local events        = require "auth/events"
 local github_refresh = require "auth/github_refresh"
 local github_tokens = require "auth/github_tokens"
 local oauth_answer  = require "github/oauth_answer"
@@ -38,17 +39,18 @@ local function mismatch(row, form, application)
 	return not returned(row, form, application) and "redirect_uri_mismatch" or nil
 end
 
-local function fail(req, row, code)
-	if row then codes.fail(row, code, req) end
+-- Strangers can have the event as often as they like: its repetitions are counted.
+local function refuse(req, application, code, why)
+	events.tally { kind = "github_grant_refused", application = application, req = req, reason = why and code .. ": " .. why or code }
 	err.raise(code)
 end
 
 local function by_code(req, form, application, secrets)
 	local row = codes.look(form.code, "github")
-	if not parameters.proven(req, application, secrets) then fail(req, row, "incorrect_client_credentials") end
-	err.need(row, "bad_verification_code")
-	local wrong = mismatch(row, form, application)
-	if wrong then fail(req, row, wrong) end
+	local wrong = not parameters.proven(req, application, secrets) and "incorrect_client_credentials"
+		or row and mismatch(row, form, application)
+	if wrong and row then codes.fail(row, wrong, req) end
+	if not row or wrong then refuse(req, application, wrong or "bad_verification_code", not row and "there is no such code" or nil) end
 	task.detach()
 	local issued, statements = github_tokens.issue { application = application, user = row.user, scopes = row.scopes, login = row.login,
 		grant_id = row.grant_id, req = req }
@@ -75,9 +77,9 @@ end
 -- again ends the grant (S7).
 local function by_refresh(req, form, application, secrets)
 	if not parameters.proven(req, application, secrets) then err.raise("incorrect_client_credentials") end
-	local issued, scopes = github_refresh.refresh(form.refresh_token or "", application, req)
-	err.need(issued, "bad_refresh_token")
-	return answer(req, issued, scopes)
+	local issued, found = github_refresh.refresh(form.refresh_token or "", application, req)
+	if not issued then refuse(req, application, "bad_refresh_token", found) end
+	return answer(req, issued, found)
 end
 
 -- The same for `tidelock try github` (command/rehearsal_token), of a code and a secret that nobody has: row = { code, application_id,

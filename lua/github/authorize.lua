@@ -5,6 +5,7 @@ local codes          = require "auth/codes"
 local conf           = require "kit/conf"
 local consent        = require "auth/consent"
 local err            = require "kit/err"
+local events         = require "auth/events"
 local github_scopes  = require "auth/github_scopes"
 local links          = require "github/links"
 local oauth_answer   = require "github/oauth_answer"
@@ -55,6 +56,7 @@ local function addressed(map, duplicated)
 	if not redirect_uri then
 		refuse("No return address", "The request has no redirect_uri, and the application has registered none.")
 	elseif asked and not redirects.allowed(application, asked) then
+		events.tally { kind = "redirect_refused", application = application, reason = "the redirect_uri is not registered" }
 		refuse("Unknown return address", "The redirect_uri MUST match the registered callback URL for this application.")
 	end
 	return application, redirect_uri, asked ~= nil

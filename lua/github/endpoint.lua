@@ -3,6 +3,7 @@
 local answer = require "github/answer"
 local caller = require "github/caller"
 local err    = require "kit/err"
+local events = require "auth/events"
 local links  = require "github/links"
 local scope  = require "kit/scope"
 local sight  = require "github/sight"
@@ -18,7 +19,9 @@ function endpoint.one_of(granted, wanted)
 	return #wanted == 0
 end
 
-local function refuse(needs)
+local function refuse(req, live, needs)
+	events.tally { kind = "github_scope_missing", user = live.user, application = live.application, req = req,
+		reason = "asked for what needs " .. table.concat(needs.scopes, " or ") }
 	if not needs.forbidden then endpoint.not_found() end
 	err.raise("forbidden", nil, { status = 403, message = "You need at least read:org scope or user scope to " .. needs.forbidden })
 end
@@ -33,7 +36,7 @@ function endpoint.of(handler, needs)
 		req.github = { live = live, accepted = needs.scopes, links = links.of(req) }
 		local open = needs.anonymous or needs.open and needs.open()
 		if not live and not open then err.raise("unauthorized", nil, { status = 401 }) end
-		if live and not open and not endpoint.one_of(live.scopes, needs.scopes or {}) then refuse(needs) end
+		if live and not open and not endpoint.one_of(live.scopes, needs.scopes or {}) then refuse(req, live, needs) end
 		return handler(req, at, not needs.anonymous and sight.of(live, req) or nil)
 	end
 	return { GET = run, OPTIONS = answer.preflight, kind = "github" }

@@ -121,6 +121,8 @@ test('errors_have_status_200_and_githubs_words', async () => {
 	assert.equal(await errorOf({ ...forge, client_secret: clients.jenkins.client_secret, code: await codeFor() }), 'incorrect_client_credentials');
 	assert.equal(await errorOf({ ...secret(clients.asking), code: await codeFor() }), 'bad_verification_code');
 	assert.equal(await errorOf({ ...forge, code: await codeFor(), redirect_uri: 'https://forge.example.org/users/auth/x' }), 'redirect_uri_mismatch');
+	const reasons = (await broker.events()).filter((event) => event.kind === 'github_grant_refused').map((event) => event.reason);
+	for (const reason of ['bad_verification_code: there is no such code', 'incorrect_client_credentials', 'redirect_uri_mismatch', 'bad_verification_code']) assert.ok(reasons.includes(reason), `${reason}: ${reasons}`);
 	const form = await exchange(broker, { ...forge, code: 'x' }, {});
 	assert.match(form.text, /^error=bad_verification_code&error_description=The%20code%20passed%20is%20incorrect%20or%20expired\.&error_uri=/);
 	const xml = await exchange(broker, { ...forge, code: 'x' }, { accept: 'application/xml' });

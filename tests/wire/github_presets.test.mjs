@@ -57,6 +57,7 @@ test('S18_a_person_is_asked_every_time_and_answered_at_home_alone', async () => 
 	for (const redirect_uri of ['http://localhost.evil.org/', 'http://localhost:4711/x', 'http://127.0.0.1:4711/', 'https://localhost:4711/', 'http://127.0.0.2/callback', 'https://evil.org/']) {
 		assert.equal((await alice.get(authorizeUrl('gh', { redirect_uri }))).status, 400, redirect_uri);
 	}
+	assert.ok((await broker.events()).some((event) => event.kind === 'redirect_refused'));
 });
 
 test('S19_where_the_answer_leaves_the_machine_the_verifier_is_wanted', async () => {

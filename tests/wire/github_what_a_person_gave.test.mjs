@@ -55,6 +55,7 @@ test('scopes_that_open_nothing_here_open_nothing', async () => {
 	const of = async (target) => (await ask(broker, target, { token })).status;
 	assert.deepEqual(await Promise.all(['/user', '/user/emails', '/user/orgs', '/user/teams', '/orgs/example', '/orgs/example/members/alice'].map(of)), [200, 404, 403, 403, 404, 404]);
 	assert.equal((await ask(broker, '/user', { token })).body.email, null);
+	assert.ok((await broker.events()).some((event) => event.kind === 'github_scope_missing' && /needs user or user:email/.test(event.reason)));
 });
 
 test('one_that_is_revoked_is_dead_and_nobody_revokes_anothers', async () => {
