@@ -2,24 +2,20 @@
 -- the order in which they were asked for. A value is "null" where there is none; what must not be null takes what is around it away.
 local failure = require "github/graphql/failure"
 local lexer   = require "github/graphql/lexer"
+local pause   = require "github/graphql/pause"
 local plan    = require "github/graphql/plan"
 
 local execute = {}
 
 -- Of one request. A field is one step, what it looks up more (types.lua, cost).
-local MOST_STEPS, MOST_BYTES, MOST_ERRORS = 50000, 4 << 20, 100
--- The loop has other things to do.
-local STEPS_AT_ONCE = 500
+local MOST_STEPS, MOST_BYTES, MOST_ERRORS = 100000, 4 << 20, 100
 
 local function exceeded() failure.raise("Resource limits for this query exceeded.", { type = "RESOURCE_LIMITS_EXCEEDED" }) end
 
 local function spend(x, steps)
 	x.steps = x.steps + steps
 	if x.steps > MOST_STEPS then exceeded() end
-	if x.steps >= x.pause then
-		x.pause = x.steps + STEPS_AT_ONCE
-		task.sleep(0)
-	end
+	pause(x)
 end
 
 -- path: { key, up }, from the inside out.
@@ -115,7 +111,7 @@ end
 
 -- Runs a plan (plan.make); resolvers get it as their context. Returns the text of "data" and a list of errors.
 function execute.run(made)
-	local x = { plan = made, steps = 0, pause = STEPS_AT_ONCE, bytes = 0, errors = {} }
+	local x = { plan = made, steps = 0, bytes = 0, errors = {} }
 	return object(x, made.schema.query, made.groups, {}, nil), x.errors
 end
 

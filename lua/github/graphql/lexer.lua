@@ -1,6 +1,7 @@
 -- github/graphql/lexer.lua: the text of a request as tokens (GraphQL, October 2021, 2.1). In one pass, so that the time is the
 -- length's; where a line begins is noted on the way, for the places that errors name.
 local failure = require "github/graphql/failure"
+local pause   = require "github/graphql/pause"
 
 local lexer = {}
 
@@ -44,7 +45,9 @@ end
 
 -- One \u, or two that are a pair (UTF-16): the character and what follows.
 local function unicode(source, at)
-	local first = unit(source.text, at) or bad(source, at, "bad Unicode escape")
+	local first = unit(source.text, at)
+	-- A zero byte means nothing in any name of ours, and something to others who read on.
+	if not first or first == 0 then bad(source, at, "bad Unicode escape") end
 	if first < 0xd800 or first > 0xdfff then return utf8.char(first), at + 6 end
 	local second = first < 0xdc00 and unit(source.text, at + 6)
 	if not second or second < 0xdc00 or second > 0xdfff then bad(source, at, "bad Unicode escape") end
@@ -148,6 +151,7 @@ function lexer.read(text)
 		source.at[count] = at
 		source.kinds[count], source.values[count], at = token_at(source, at)
 		at = skip(text, at)
+		pause(source)
 	end
 	local count = #source.kinds + 1
 	source.kinds[count], source.values[count], source.at[count] = "EOF", "", #text + 1

@@ -61,7 +61,7 @@ local ORGANIZATION = { kind = "OBJECT", name = "Organization", interfaces = { "A
 } }
 
 local function member_role(edge, _, context)
-	local role = role_of(edge.connection.organization, edge.node.login, context)
+	local role = edge.node.role or role_of(edge.connection.organization, edge.node.login, context)
 	return role and role:upper()
 end
 

@@ -11,6 +11,7 @@
 -- directive = { name, arguments, at }; `at`: its first byte (lexer.place)
 local failure = require "github/graphql/failure"
 local lexer   = require "github/graphql/lexer"
+local pause   = require "github/graphql/pause"
 
 local parser = {}
 
@@ -19,7 +20,7 @@ local DEEPEST = 60
 -- Each operation is looked at with all the fragments that it spreads.
 local MOST_OPERATIONS, MOST_FRAGMENTS = 20, 200
 
--- ---- reading tokens: p = { source, at = index of the next token, depth } ----
+-- ---- reading tokens: p = { source, at = index of the next token, depth, constant = no variable may stand here } ----
 
 local function kind(p) return p.source.kinds[p.at] end
 local function value(p) return p.source.values[p.at] end
@@ -32,6 +33,7 @@ local function unexpected(p)
 end
 
 local function take(p, wanted)
+	pause(p)
 	if kind(p) ~= wanted then unexpected(p) end
 	p.at = p.at + 1
 	return p.source.values[p.at - 1]
@@ -94,7 +96,7 @@ local LITERALS = { INT = "int", FLOAT = "float", STRING = "string" }
 any_value = function(p)
 	local token, at = kind(p), position(p)
 	if token == "IDENTIFIER" then return word_value(p) end
-	if token == "VAR_SIGN" then return { kind = "variable", value = variable_name(p), at = at } end
+	if token == "VAR_SIGN" and not p.constant then return { kind = "variable", value = variable_name(p), at = at } end
 	if token == "LBRACKET" then return { kind = "list", value = deeper(p, list_value), at = at } end
 	if token == "LCURLY" then return { kind = "object", value = deeper(p, object_value), at = at } end
 	if not LITERALS[token] then unexpected(p) end
@@ -158,8 +160,10 @@ local function variable(p)
 	local out = { at = position(p), name = variable_name(p) }
 	take(p, "COLON")
 	out.type = type_reference(p)
+	p.constant = true
 	if skip(p, "EQUALS") then out.default = any_value(p) end
 	out.directives = directives(p)
+	p.constant = false
 	return out
 end
 

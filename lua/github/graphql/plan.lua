@@ -5,6 +5,7 @@
 -- group = { key, node, nodes = those that were merged, field, arguments, below = groups by object type }
 local failure   = require "github/graphql/failure"
 local lexer     = require "github/graphql/lexer"
+local pause     = require "github/graphql/pause"
 local selection = require "github/graphql/validate_selection"
 local types     = require "github/graphql/types"
 local values    = require "github/graphql/values"
@@ -70,6 +71,7 @@ local collect_inside
 
 local function collect(p, on, list, groups, spread)
 	for _, node in ipairs(list) do
+		pause(p)
 		p.selections = p.selections + 1
 		if p.selections > MOST_SELECTIONS then
 			failure.raise(("The query selects more than %d fields."):format(MOST_SELECTIONS))

@@ -23,10 +23,13 @@ local function child_teams(team, given, context)
 	end, order and order.direction == "DESC")
 end
 
+-- A team's parent may know nothing of its own.
+local function parent(team, _, context) return team.parent and sight.team_numbered(context.view, team.parent.number) end
+
 -- The nearest first.
-local function ancestors(team, given)
-	local list, at = {}, team.parent
-	while at do list[#list + 1], at = at, at.parent end
+local function ancestors(team, given, context)
+	local list, at = {}, parent(team, nil, context)
+	while at do list[#list + 1], at = at, parent(at, nil, context) end
 	return connection.of_list(given, list)
 end
 
@@ -46,7 +49,7 @@ end
 local function created(team) return time.iso(team.created_at) end
 
 local TEAM = { kind = "OBJECT", name = "Team", interfaces = { "Node" }, fields = {
-	{ "ancestors", "TeamConnection!", ancestors, args = connection.arguments(), connection = true },
+	{ "ancestors", "TeamConnection!", ancestors, args = connection.arguments(), connection = true, cost = connection.COST },
 	{ "avatarUrl", "URI", function(team, given, context) return objects.team_avatar(context.links, team.number, given.size) end,
 		args = { { "size", "Int", default = 400 } } },
 	{ "childTeams", "TeamConnection!", child_teams, connection = true, cost = connection.COST,
@@ -59,14 +62,14 @@ local TEAM = { kind = "OBJECT", name = "Team", interfaces = { "Node" }, fields =
 		{ "membership", "TeamMembershipType", default = "ALL" }, { "role", "TeamMemberRole" } } },
 	{ "membersResourcePath", "URI!", path "/members" }, { "membersUrl", "URI!", web "/members" }, { "name", "String!" },
 	{ "notificationSetting", "TeamNotificationSetting!", function() return "NOTIFICATIONS_ENABLED" end },
-	{ "organization", "Organization!" }, { "parentTeam", "Team", function(team) return team.parent end },
+	{ "organization", "Organization!" }, { "parentTeam", "Team", parent, cost = 2 },
 	{ "privacy", "TeamPrivacy!", function() return "VISIBLE" end }, { "resourcePath", "URI!", path "" }, { "slug", "String!" },
 	{ "teamsResourcePath", "URI!", path "/teams" }, { "teamsUrl", "URI!", web "/teams" }, { "updatedAt", "DateTime!", created },
 	{ "url", "URI!", web "" }, { "viewerCanAdminister", "Boolean!", is_maintainer, cost = 2 },
 } }
 
 local function member_role(edge, _, context)
-	local membership = sight.membership(context.view, edge.connection.team, edge.node.login)
+	local membership = edge.node.role and edge.node or sight.membership(context.view, edge.connection.team, edge.node.login)
 	return membership and membership.role:upper() or "MEMBER"
 end
 

@@ -6,10 +6,13 @@ local sight      = require "github/sight"
 
 local ORGANIZATIONS = sight.ORGANIZATIONS
 
--- What a person's addresses are to somebody: his own to himself, all to a token that reads the directory.
+local EMAILS = { "user:email", "read:user", "user" }
+
+-- One's own, the primary first, to a token that may see them; of others an identity has what they show to everybody.
 local function emails(identity, context)
-	local view = context.view
-	return (view.everyone or view.me and identity.number == view.me.number) and identity.emails or {}
+	local me = context.view.me
+	if identity.number ~= me.number then return identity.emails end
+	return context.allowed(EMAILS) and me.emails or {}
 end
 
 local function email(identity, _, context)
@@ -50,7 +53,7 @@ return {
 			args = { { "size", "Int" } } },
 		{ "bio", "String" }, { "company", "String" }, { "createdAt", "DateTime!", created },
 		{ "databaseId", "Int", function(identity) return identity.number end },
-		{ "email", "String!", email, scopes = { "user:email", "read:user", "user" } },
+		{ "email", "String!", email, scopes = EMAILS },
 		{ "id", "ID!", function(identity) return objects.node_id("User", identity.number) end },
 		{ "isBountyHunter", "Boolean!", never }, { "isCampusExpert", "Boolean!", never }, { "isDeveloperProgramMember", "Boolean!", never },
 		{ "isEmployee", "Boolean!", never }, { "isHireable", "Boolean!", never },
@@ -63,6 +66,8 @@ return {
 			args = connection.arguments { { "orderBy", "OrganizationOrder", default = json.null } } },
 		{ "organizationVerifiedDomainEmails", "[String!]!", verified_emails, args = { { "login", "String!" } }, scopes = ORGANIZATIONS },
 		{ "resourcePath", "URI!", function(identity) return "/" .. identity.login end },
+		-- GitHub Enterprise's own: github.com has none.
+		{ "suspendedAt", "DateTime", function(identity) return identity.suspended_at and time.iso(identity.suspended_at) end },
 		{ "twitterUsername", "String", function() end }, { "updatedAt", "DateTime!", created },
 		{ "url", "URI!", function(identity, _, context) return context.links.web .. "/" .. identity.login end },
 		{ "websiteUrl", "URI", function() end },

@@ -2,6 +2,7 @@
 -- error has a path of what stands around it, a place and a code. Each definition is looked at once, whatever spreads it: the time is the
 -- text's length. What depends on one another's fields (5.3.2) and on variables' values is plan.lua's affair.
 local lexer     = require "github/graphql/lexer"
+local pause     = require "github/graphql/pause"
 local selection = require "github/graphql/validate_selection"
 local types     = require "github/graphql/types"
 local values    = require "github/graphql/values"
@@ -42,11 +43,20 @@ local function spread_by(v, definition, out)
 	return out
 end
 
-local function check_cycle(v, fragment)
-	if spread_by(v, fragment, {})[fragment.name] then
-		add(v, fragment.at, ("Fragment %s contains an infinite loop"):format(fragment.name), "infiniteLoop", { fragmentName = fragment.name })
-		v.endless = true
+-- Each fragment that is reached from within itself; `state` says which are "open" and which "done".
+local function check_cycles(v, fragment, state)
+	state[fragment] = "open"
+	for _, name in ipairs(v.found[fragment].spreads) do
+		local inner = v.document.by_name[name]
+		if state[inner] == "open" then
+			within(v, "fragment " .. name, add, inner.at, ("Fragment %s contains an infinite loop"):format(name), "infiniteLoop",
+				{ fragmentName = name })
+			state[inner] = "done"
+		elseif inner and not state[inner] then
+			check_cycles(v, inner, state)
+		end
 	end
+	state[fragment] = "done"
 end
 
 local function check_used(v, fragment, used)
@@ -65,6 +75,7 @@ end
 local function label(operation) return operation.name or "anonymous " .. operation.kind end
 
 local function check_usage(v, operation, defined, usage)
+	pause(v)
 	local variable = defined[usage.name]
 	if not variable then
 		add(v, usage.at, ("Variable $%s is used by %s but not declared"):format(usage.name, label(operation)), "variableNotDefined",
@@ -83,6 +94,7 @@ local function check_usage(v, operation, defined, usage)
 end
 
 local function check_variable(v, variable)
+	selection.directives(v, variable, "VARIABLE_DEFINITION")
 	local ref, unknown = types.of_variable(v.schema, variable.type)
 	if unknown or not types.is_input(types.named(ref)) then
 		add(v, variable.at, ("%s isn't a defined input type (on $%s)"):format(unknown or types.print(ref), variable.name),
@@ -154,29 +166,29 @@ local function check_names(v)
 	end
 end
 
+local function path_of(operation) return operation.kind .. (operation.name and " " .. operation.name or "") end
+
+-- Notes what each definition spreads and uses on the way.
+local function look(v, definition, path, check)
+	v.now = { spreads = {}, usages = {} }
+	v.found[definition] = v.now
+	within(v, path, check, definition)
+end
+
 -- What is wrong: a list of errors as failure.raise_all takes them, empty when nothing is.
 function validate.errors(schema, document)
 	-- found: of each definition the fragments that it spreads and the variables that it uses, which selection fills in.
 	local v = { schema = schema, document = document, errors = {}, path = {}, found = {}, add = add, within = within }
+	local used, state = {}, {}
 	check_names(v)
-	local used = {}
-	for _, definition in ipairs { table.unpack(document.operations), table.unpack(document.fragments) } do
-		v.found[definition] = { spreads = {}, usages = {} }
-	end
-	local function look(definition, path, check)
-		v.now = v.found[definition]
-		within(v, path, check, definition)
-	end
-	for _, each in ipairs(document.operations) do look(each, each.kind .. (each.name and " " .. each.name or ""), check_operation) end
-	for _, each in ipairs(document.fragments) do look(each, "fragment " .. each.name, check_fragment) end
+	for _, each in ipairs(document.operations) do look(v, each, path_of(each), check_operation) end
+	for _, each in ipairs(document.fragments) do look(v, each, "fragment " .. each.name, check_fragment) end
 	for _, each in ipairs(document.operations) do spread_by(v, each, used) end
 	for _, each in ipairs(document.fragments) do
 		within(v, "fragment " .. each.name, check_used, each, used)
+		if not state[each] then check_cycles(v, each, state) end
 	end
-	for _, each in ipairs(document.fragments) do within(v, "fragment " .. each.name, check_cycle, each) end
-	for _, each in ipairs(document.operations) do
-		within(v, each.kind .. (each.name and " " .. each.name or ""), check_variables, each)
-	end
+	for _, each in ipairs(document.operations) do within(v, path_of(each), check_variables, each) end
 	return v.errors
 end
 

@@ -1,5 +1,6 @@
 -- github/graphql/validate_selection.lua: fields, arguments, directives and fragments' conditions of one definition (GraphQL, October
 -- 2021, 5.3 to 5.7). `v` is validate's: schema, document, add, within, and `now`, where spreads and uses of variables are noted.
+local pause  = require "github/graphql/pause"
 local types  = require "github/graphql/types"
 local values = require "github/graphql/values"
 
@@ -168,6 +169,7 @@ end
 -- Selections of a composite type.
 function selection.all(v, list, on)
 	for _, node in ipairs(list) do
+		pause(v)
 		if node.kind == "field" then
 			v.within(v, node.key, check_field, node, on)
 		elseif node.kind == "inline" then
