@@ -99,16 +99,6 @@ local function damaged(random)
 	return text
 end
 
-local function least(times, fn)
-	local best
-	for _ = 1, times do
-		local began = time.mono()
-		fn()
-		best = math.min(best or 1e9, time.mono() - began)
-	end
-	return best
-end
-
 return {
 	["strings, numbers and names are read as they are written"] = function()
 		echoes([[text: "a\"\\\/\b\f\n\r\t\u00e9\ud83d\ude00é"]], '{"int":7,"text":' .. json.encode("a\"\\/\b\f\n\r\té😀é") .. "}")
@@ -233,33 +223,6 @@ return {
 		local wrong = {}
 		for index = 1, 300 do wrong[index] = "x" .. index end
 		assert(#refuses("{" .. table.concat(wrong, " ") .. "}", "exist") == 100)
-	end,
-
-	["ten times the text is not much more than ten times the work"] = function()
-		for name, make in pairs {
-			aliases = function(n) local out = {} for i = 1, n do out[i] = "a" .. i .. ":echo" end return "{" .. table.concat(out, " ") .. "}" end,
-			merged = function(n) return "{" .. ("thing(id:4){id} "):rep(n) .. "}" end,
-			wrong = function(n) return "{" .. ("no "):rep(n) .. "}" end,
-			comments = function(n) return "{echo}" .. ("#\n"):rep(n) end,
-			text = function(n) return '{echo(text:"' .. ("\\n"):rep(n) .. '")}' end,
-			block = function(n) return '{echo(text:"""' .. ("  \n"):rep(n) .. '""")}' end,
-			open = function(n) return '{echo(text:"""' .. ('\\"""'):rep(n) end,
-			list = function(n) return "{echo(list:[" .. ("1 "):rep(n) .. "])}" end,
-			spreads = function(n)
-				local out = { "{...F1 echo}" }
-				for i = 1, n // 20 do out[#out + 1] = ("fragment F%d on Query{...F%d}"):format(i, i + 1) end
-				return table.concat(out) .. "fragment F" .. n // 20 + 1 .. " on Query{echo}"
-			end,
-		} do
-			local one, ten = make(300), make(3000)
-			local short, long
-			-- What is quadratic is a hundred times, and seconds, however often one looks; what other programs take beside us is not.
-			for _ = 1, 10 do
-				short, long = least(3, function() ask(one) end), least(3, function() ask(ten) end)
-				if long < 15 * short then break end
-			end
-			assert(long < 15 * short or long < 0.15, ("%s: %.6f s, ten times as much %.6f s"):format(name, short, long))
-		end
 	end,
 
 	["a damaged query is answered, and never with anything but JSON"] = function()

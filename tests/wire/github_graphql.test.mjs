@@ -233,6 +233,31 @@ test('what_is_too_much_is_refused_at_once_and_the_broker_goes_on', async () => {
 	assert.deepEqual(await data('{rateLimit{cost nodeCount used} viewer{organizations(first:3){nodes{teams(first:7){totalCount}}}}}').then((found) => found.rateLimit), { cost: 1, nodeCount: 24, used: 0 });
 });
 
+test('ten_times_the_text_is_at_most_fifteen_times_the_work', async () => {
+	const [, worker] = await broker.processes();
+	// What the loop's thread took of the processor, in nanoseconds: other programs run beside us.
+	const taken = async () => Number((await readFile(`/proc/${worker}/task/${worker}/schedstat`, 'utf8')).split(' ')[0]);
+	const work = async (text) => {
+		let least = Infinity;
+		for (let times = 0; times < 3; times++) {
+			const before = await taken();
+			await query(broker, text, { token: bare });
+			least = Math.min(least, await taken() - before);
+		}
+		return least;
+	};
+	const list = (n, one) => Array.from({ length: n }, (_, index) => one(index)).join(' ');
+	for (const [name, make] of Object.entries({
+		aliases: (n) => `{${list(n, (i) => `a${i}:__typename`)}}`, merged: (n) => `{${'viewer{login} '.repeat(n)}}`, wrong: (n) => `{${'no '.repeat(n)}}`,
+		comments: (n) => `{__typename}${'#\n'.repeat(n)}`, text: (n) => `{user(login:"${'\\n'.repeat(n)}"){login}}`, block: (n) => `{user(login:"""${'  \n'.repeat(n)}"""){login}}`,
+		open: (n) => `{user(login:"""${'\\"""'.repeat(n)}`, list: (n) => `{nodes(ids:[${'1 '.repeat(n)}]){id}}`, variables: (n) => `query(${list(n / 3, (i) => `$v${i}:Int`)}){__typename}`,
+		spreads: (n) => `{...F0} ${list(n / 20, (i) => `fragment F${i} on Query{...F${i + 1}}`)} fragment F${n / 20} on Query{__typename}`,
+	})) {
+		const [one, ten] = [await work(make(240)), await work(make(2400))];
+		assert.ok(ten < 15 * one, `${name}: ${one} ns, ten times as much ${ten} ns`);
+	}
+});
+
 test('what_the_schema_says_of_itself_is_a_part_of_github_s', async () => {
 	const schema = await clientSchema(broker, bare);
 	await assertPartOfGithubs(schema);
