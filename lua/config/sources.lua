@@ -155,7 +155,16 @@ local function github(s)
 	s.issuer = nil
 end
 
-local SPECIAL = { entra = entra, github = github }
+-- A workspace is a domain. The page at Google is told, and the token is looked at (sources/id_token).
+local function google(s, report)
+	if not s.tenants then return end
+	if #s.tenants == 0 then report("tenants", "tenants is empty: the domains of the workspaces that may come in") end
+	for index, each in ipairs(s.tenants) do s.tenants[index] = each:lower() end
+	s.extra.parameters = s.extra.parameters or {}
+	s.extra.parameters.hd = #s.tenants == 1 and s.tenants[1] or "*"
+end
+
+local SPECIAL = { entra = entra, github = github, google = google }
 
 -- Does anybody on earth have an account there?
 local function is_public(s, kind)
@@ -210,6 +219,9 @@ local function complain(s, kind, report)
 		if s[name] == nil then
 			report(name, ("%s is missing: a source of kind \"%s\" needs it"):format(name, s.kind))
 		end
+	end
+	if s.tenants and s.kind ~= "entra" and s.kind ~= "google" then
+		report("tenants", ("tenants is of Entra and Google only: a source of kind \"%s\" knows none"):format(s.kind))
 	end
 	if s.machine and not (s.machine.audiences and (s.machine.clients or s.machine.roles)) then
 		report("machine", "machine needs audiences, and clients or roles: who may speak, and to whom")

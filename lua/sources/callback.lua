@@ -124,14 +124,14 @@ local function redeemed(context, up, t, answer)
 	local token, kind, why, more = tokens.redeem(source, up, code, login.callback_url(source), t.pkce and state.verifier(t) or nil)
 	need(context, token, kind, why, more)
 	if source.adapter ~= "oidc" then return token end
-	local claims, reason = id_token.verify(source, up, token.id_token, { nonce = state.nonce(t), access_token = token.access_token })
-	return token, need(context, claims, "unbelieved", "the ID token: " .. tostring(reason))
+	local claims, reason, sort = id_token.verify(source, up, token.id_token, { nonce = state.nonce(t), access_token = token.access_token })
+	return token, need(context, claims, sort or "unbelieved", "the ID token: " .. tostring(reason))
 end
 
 local function brought(context, up, t, answer)
 	local text = need(context, answer.id_token, "unusable", "the answer has no id_token")
-	local claims, reason = id_token.verify(context.source, up, text, { nonce = state.nonce(t) })
-	return { id_token = text }, need(context, claims, "unbelieved", "the ID token: " .. tostring(reason))
+	local claims, reason, sort = id_token.verify(context.source, up, text, { nonce = state.nonce(t) })
+	return { id_token = text }, need(context, claims, sort or "unbelieved", "the ID token: " .. tostring(reason))
 end
 
 function callback.GET(req, name)

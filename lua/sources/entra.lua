@@ -20,11 +20,11 @@ local function admitted(source, tenant)
 end
 
 -- The issuer that a token with these claims must have: by its version, its own tenant put into the template, the tenant one of those
--- that the owner admits. Or nil and what is wrong.
+-- that the owner admits. Or nil, what is wrong, and "denied" when that is the tenant.
 function entra.issuer(source, claims)
 	local tenant = claims.tid
 	if type(tenant) ~= "string" or not tenant:find(GUID) then return nil, "the token names no tenant (tid)" end
-	if not admitted(source, tenant:lower()) then return nil, ("the tenant %s is not one of the source's"):format(tenant:lower()) end
+	if not admitted(source, tenant:lower()) then return nil, ("the tenant %s is not one of the source's"):format(tenant:lower()), "denied" end
 	local template = claims.ver == "1.0" and source.extra.issuer_v1 or source.issuer
 	return filled(template, tenant)
 end

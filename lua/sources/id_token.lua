@@ -122,27 +122,38 @@ local function opened(text)
 	return parsed, claims
 end
 
--- Signature and issuer of any token of the source's: claims and the parsed token, or nil and why not. Waits.
+-- Signature and issuer of any token of the source's: claims and the parsed token; or nil, why not, and "denied" when it is right but of
+-- a tenant that the owner does not admit. Waits.
 function id_token.open(source, up, text)
 	local parsed, claims = opened(text)
 	if not parsed then return nil, claims end
-	local issuer, why = issuer_of(source, up, claims)
-	if not issuer then return nil, why end
+	local issuer, why, kind = issuer_of(source, up, claims)
+	if not issuer then return nil, why, kind end
 	if claims.iss ~= issuer then return nil, claims.iss == nil and "it has no iss" or "it is another issuer's (iss)" end
 	why = check_signature(source, up, parsed, claims, issuer)
 	if why then return nil, why end
 	return claims, parsed
 end
 
--- The claims of an ID token, or nil and the reason why it is not believed. expected: { nonce = of this sign-in (none: none was sent),
--- access_token, code = what came with it, or nil }. Waits.
+-- Google's workspaces are named by a claim; the parameter that asks for one is a hint that anybody can take away.
+local function check_workspace(source, claims)
+	if source.kind ~= "google" or not source.tenants then return nil end
+	local hd = type(claims.hd) == "string" and claims.hd:lower()
+	if hd and contains(source.tenants, hd) then return nil end
+	return hd and "the workspace is not one of the source's (hd)" or "the account is of no workspace (hd)"
+end
+
+-- The claims of an ID token; or nil, the reason why it is not believed, and "denied" as above. expected: { nonce = of this
+-- sign-in (none: none was sent), access_token, code = what came with it, or nil }. Waits.
 function id_token.verify(source, up, text, expected)
-	local claims, parsed = id_token.open(source, up, text)
-	if not claims then return nil, parsed end
+	local claims, parsed, kind = id_token.open(source, up, text)
+	if not claims then return nil, parsed, kind end
 	local typ = parsed.header.typ
 	local why = typ and OTHER_TYPES[typ:lower()] and "it is another kind of token (typ)" or check_subject(claims)
 		or check_audience(source, claims) or check_times(claims) or check_belonging(claims, parsed.header.alg, expected)
 	if why then return nil, why end
+	why = check_workspace(source, claims)
+	if why then return nil, why, "denied" end
 	return claims
 end
 

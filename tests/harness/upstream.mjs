@@ -5,6 +5,7 @@ import http from 'node:http';
 import https from 'node:https';
 import { after } from 'node:test';
 import { Browser, formOf } from './browser.mjs';
+import { eventually } from './broker.mjs';
 import { authority, proxy } from './peers.mjs';
 import { listen } from '../upstream/server.mjs';
 
@@ -82,8 +83,11 @@ export async function teller(broker) {
 	let last = await broker.events();
 	return async (why) => {
 		const before = last;
-		last = await broker.events();
-		assert.ok(count(last, why) > count(before, why), `no event like ${why}: ${JSON.stringify(last.slice(-6).map(({ kind, reason }) => `${kind}: ${reason}`), null, 1)}`);
+		await eventually(async () => {
+			last = await broker.events();
+			assert.ok(count(last, why) > count(before, why), `no event like ${why}: ${JSON.stringify(last.slice(-6).map(({ kind, reason }) => `${kind}: ${reason}`), null, 1)}`);
+			return true;
+		});
 	};
 }
 export const userNames = async (broker) => (await broker.json('user', 'list')).map(({ username }) => username).sort();
