@@ -19,7 +19,7 @@ files["lua/mapping/jail"] = {
 	globals = { "json", "log", "print", "request", "http" },
 	read_globals = {
 		"base64", "hex", "time", "url", "regex", "regex_match", "ip", "list_flatten", "slugify", "is_member", "user", "application", "token",
-		"context",
+		"context", "now", "utc_offset",
 	},
 }
 -- Runs in the sealed process that evaluates the configuration file.

@@ -397,7 +397,8 @@ static enum st warm_up(char *error, size_t error_size)
 {
 	static const char source[] =
 		"local t = json.decode(json.encode({ a = { 1.5, 'x' } }))\n"
-		"log.info(sha256('x'), { y = ip.parse('::1').text, z = 1.25 })\n"
+		"log.info(sha256('x'), { y = ip.parse('::1').text, z = 1.25, t = localtime(0).hour "
+		"})\n"
 		"return regex_replace('x', '(?i)(X)', '\\\\1y') or pcall(error, t)";
 	struct buf frame = {0}, answer = {0};
 	struct slice text = slice_str(source), chunk = SLICE_LIT("=warm-up");

@@ -11,6 +11,7 @@
 #include <lauxlib.h>
 #include <lua.h>
 #include <lualib.h>
+#include <time.h>
 
 #define REP_MAX (1u << 20)
 #define RANGE_MAX 100000
@@ -352,6 +353,33 @@ static int l_address_text(lua_State *L)
 	return 1;
 }
 
+/* core.localtime(seconds, offset or nil) → { year, month, day, hour, minute, second, weekday (1 = Monday), utc_offset } where this machine
+ * stands, or so many seconds east of Greenwich */
+static int l_localtime(lua_State *L)
+{
+	time_t at = (time_t)luaL_checkinteger(L, 1);
+	const bool elsewhere = !lua_isnoneornil(L, 2);
+	const time_t offset = elsewhere ? (time_t)luaL_checkinteger(L, 2) : 0;
+	struct tm tm;
+
+	at += offset;
+	if (!(elsewhere ? gmtime_r(&at, &tm) : localtime_r(&at, &tm)))
+		return luaL_error(L, "localtime: out of range");
+	const struct {
+		const char *name;
+		lua_Integer value;
+	} fields[] = {{"year", tm.tm_year + 1900}, {"month", tm.tm_mon + 1}, {"day", tm.tm_mday},
+		{"hour", tm.tm_hour}, {"minute", tm.tm_min}, {"second", tm.tm_sec},
+		{"weekday", (tm.tm_wday + 6) % 7 + 1},
+		{"utc_offset", elsewhere ? offset : tm.tm_gmtoff}};
+	lua_createtable(L, 0, ARRAY_LEN(fields));
+	for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
+		lua_pushinteger(L, fields[i].value);
+		lua_setfield(L, -2, fields[i].name);
+	}
+	return 1;
+}
+
 /* ---- Putting it together ------------------------------------------------------------------------------------------------- */
 
 static void clear_fields(lua_State *L, const char *const *names)
@@ -429,7 +457,8 @@ static void run_asset(lua_State *L, const char *name)
 {
 	static const luaL_Reg core[] = {{"quote", l_quote}, {"number", l_number},
 		{"decode", l_json_decode}, {"log", l_log}, {"address", l_address},
-		{"address_text", l_address_text}, {"ask", sandbox_ask}, {NULL, NULL}};
+		{"address_text", l_address_text}, {"ask", sandbox_ask}, {"localtime", l_localtime},
+		{NULL, NULL}};
 	struct slice text;
 	char file[64], chunk[80];
 

@@ -2,13 +2,15 @@
 -- before a configuration is taken, and one that comes out otherwise refuses it.
 --
 -- given: the named values that the script sees; what it leaves out is nobody's, and groups may be names. For rules in JSON or Lua: claims.
--- want: what the script returns ({ refused = reason } of rules); want_message: a policy's second result; fails = true: the script fails.
+-- answers: what the world says when the script asks, in order, as { ask = "http", gets = … }: a case asks nobody. want: what the script
+-- returns ({ refused = reason } of rules); want_message: a policy's second result; fails = true: the script fails.
 local conversions = require "mapping/conversions"
 local script = require "mapping/script"
 
 local cases = {}
 
 local MOST = 200
+local FIELDS = { name = true, given = true, want = true, want_message = true, fails = true, answers = true }
 
 -- ---- what a case leaves out ----
 
@@ -27,7 +29,9 @@ end
 local function with_defaults(given, defaults)
 	local out = {}
 	for name, value in pairs(defaults) do out[name] = value end
-	for name, value in pairs(given or {}) do out[name] = value ~= json.null and value or nil end
+	for name, value in pairs(given or {}) do
+		if value == json.null then out[name] = nil else out[name] = value end
+	end
 	return out
 end
 
@@ -44,7 +48,8 @@ end
 
 -- By kind of declaration: the values that scripts of it see.
 local function given_of(kind, given)
-	local out = with_defaults(given, { request = { client_ip = "192.0.2.1", path = "/" } })
+	-- Monday, 5 January 2026, noon.
+	local out = with_defaults(given, { request = { client_ip = "192.0.2.1", path = "/" }, now = 1767614400, utc_offset = 0 })
 	out.request = with_defaults(out.request, { client_ip = "192.0.2.1", path = "/" })
 	out.ak_client_ip = out.ak_client_ip or out.request.client_ip
 	if kind == "source_mappings" then return out end
@@ -100,8 +105,9 @@ local function judged(case, result, second, failure)
 end
 
 local function by_script(kind, declared, case)
-	local entry = { name = declared.name, what = kind, script = declared.script, source = declared.source, may = declared.may }
-	local answer, failure = script.run(entry, given_of(kind, case.given), {})
+	local entry = { name = declared.name, what = kind, script = declared.script, source = declared.source }
+	local answers = table.move(case.answers or {}, 1, #(case.answers or {}), 1, {})
+	local answer, failure = script.run(entry, given_of(kind, case.given), { answers = answers })
 	return judged(case, answer and answer.result, answer and answer.second, failure)
 end
 
@@ -113,7 +119,7 @@ end
 local function problem(kind, declared, case)
 	if type(case) ~= "table" or type(case.name) ~= "string" then return "a case has a name, given and want" end
 	for name in pairs(case) do
-		if not ({ name = 1, given = 1, want = 1, want_message = 1, fails = 1 })[name] then return ("a case has no %q"):format(name) end
+		if not FIELDS[name] then return ("a case has no %q"):format(name) end
 	end
 	local found
 	if kind == "conversion_rules" then found = by_rules(declared, case) else found = by_script(kind, declared, case) end

@@ -90,7 +90,15 @@ end
 
 -- ---- what a script asks for ----
 
+-- In a case the world is what the case says of it (mapping/cases).
+local function rehearsed(answers, question)
+	local answer = table.remove(answers, 1)
+	if not answer or answer.ask ~= question[1] then return false, "the case has no answer to it" end
+	return true, answer.gets ~= json.null and answer.gets or nil
+end
+
 local function judged(entry, about, question)
+	if about.answers then return rehearsed(about.answers, question) end
 	local helper = helpers[question[1]]
 	about.questions = (about.questions or 0) + 1
 	if about.questions > QUESTIONS then return false, "asks more than " .. QUESTIONS .. " times" end
@@ -138,11 +146,13 @@ function script.run(entry, given, about, exact)
 		return nil, script.failure(entry, given, { kind = "depth", message = "scripts call each other more than " .. DEEPEST .. " deep" })
 	end
 	about = setmetatable({}, { __index = about })
+	-- What is remembered until people change may not depend on the clock.
+	if entry.what ~= "GitHub mapping" then given.now = given.now or time.now() end
 	local answer, why = jail.run {
 		name = entry.name, chunk = "=" .. entry.script, source = entry.source, given = given, exact = exact,
 	}
 	while answer and answer.asks do answer, why = go_on(entry, about, answer) end
-	if not exact then tell(entry, about, (answer or why).log) end
+	if not exact and not about.answers then tell(entry, about, (answer or why).log) end
 	if answer then
 		answer.given = exact and given or nil
 		return answer

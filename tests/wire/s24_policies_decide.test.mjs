@@ -293,7 +293,7 @@ test('a_policy_that_is_not_declared_and_a_script_that_is_no_Lua_are_told_with_fi
 
 test('the_examples_of_etc_policies_decide_as_their_comments_say', async () => {
 	const folder = path.join(root, 'etc', 'policies');
-	const names = (await readdir(folder)).map((file) => path.basename(file, '.lua'));
+	const names = (await readdir(folder)).filter((file) => file.endsWith('.lua')).map((file) => path.basename(file, '.lua'));
 	const text = await readFile(broker.file, 'utf8');
 	await writeFile(broker.file, `${text}\nscope_mapping "admin" { scope = "admin", script = "admin.lua" }\n${names.map((name) => `policy "etc-${name}" { script = "${folder}/${name}.lua", may = { http = { "duty.example.org" } } }`).join('\n')}\n`);
 	const check = await broker.command('check');

@@ -1,4 +1,5 @@
--- mapping/jail/texts.lua: small things to do with texts and lists.
+-- mapping/jail/texts.lua: small things to do with texts, lists and times.
+local core = ...
 
 -- A list becomes its first element (nil when empty), anything else stays.
 function list_flatten(value)
@@ -6,6 +7,15 @@ function list_flatten(value)
 	if #value > 0 then return value[1] end
 	if next(value) == nil then return nil end
 	return value
+end
+
+-- The parts of a time in seconds (`now`, unless another is given), where this machine stands: { year, month, day, hour, minute, second,
+-- weekday (1 is Monday), utc_offset }. A case may say where: given = { utc_offset = 3600 }.
+local function said() return utc_offset end
+
+function localtime(seconds)
+	local ok, offset = pcall(said)
+	return core.localtime(seconds or now, ok and offset or nil)
 end
 
 -- Letters with marks, as their plain ones. What is not here and not ASCII is left out, as in Django's slugify.
