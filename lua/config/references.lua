@@ -96,8 +96,14 @@ local function check_global_issuer(list, report)
 	end
 end
 
+-- What one certificate of our own can name, with public_url and loopback.
+local MOST_HOSTS = 30
+
 -- S17: each name is one thing.
 local function check_github_hosts(data, hosts, report)
+	if #data.github_hosts > MOST_HOSTS and not data.settings.tls then
+		report(data.github_hosts[MOST_HOSTS + 1], nil, ("more than %d hosts need a certificate of yours: tls"):format(MOST_HOSTS))
+	end
 	local public = (data.settings.public_url or ""):lower():match("^%a+://([^:/]+)")
 	for _, host in ipairs(data.github_hosts) do
 		local api = "api." .. host.label

@@ -146,7 +146,8 @@ test('app_show_tells_the_host_that_an_application_picked', async () => {
 
 test('a_reload_brings_a_host_with_a_certificate_for_it_and_takes_one_away', async () => {
 	const before = broker.options.objects;
-	await broker.configure({ objects: `${before}github_host "code.example.net" {}` });
+	const more = Array.from({ length: 28 }, (_, index) => `github_host "g${index}.example.net" {}`).join('\n');
+	await broker.configure({ objects: `${before}github_host "code.example.net" {}\n${more}` });
 	broker.signal('SIGHUP');
 	await eventually(async () => (await get(`https://api.code.example.net:${broker.port}/user`)).json.login === 'carol');
 	await broker.configure({ objects: before });
@@ -165,6 +166,8 @@ test('check_tells_names_that_are_taken_and_certificates_that_are_not_for_them', 
 	for (const name of ['Ghe.example.org', 'localhost', '127.0.0.1', 'ghe..org', '-ghe.example.org', 'ghe.example.org.', `${'a'.repeat(64)}.org`, 'ghe.example.org:8443']) {
 		assert.match((await check(`github_host "${name}" {}`)).err, /a host is a lower-case name/, name);
 	}
+	const many = (count) => Array.from({ length: count }, (_, index) => `github_host "g${index}.example.net" {}`).join('\n');
+	assert.match((await check(many(30))).err, /github_host "g29\.example\.net": more than 30 hosts/);
 	const fine = await check('');
 	assert.match(fine.out, /warning: .*github_host "ghe\.example\.org": .*port 443/);
 	assert.equal(fine.err, '');
