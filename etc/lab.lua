@@ -82,6 +82,17 @@ application "cloud" {
 	id_token_claims = { "groups" },
 }
 
+-- Programs that sign in with "GitHub Enterprise", which this broker is to them. What they would ask and read:
+-- `tidelock try github --user bob --as jenkins --app builds`.
+github_mapping "default" { script = "mappings/github.lua" }
+application "builds" {
+	name          = "Jenkins",
+	preset        = "jenkins",
+	client_secret = "builds-secret-for-the-lab",
+	redirect_uris = { "http://localhost:9082/securityRealm/finishLogin" },
+}
+application "gh" { preset = "gh" }
+
 -- Accounts from elsewhere: stand-ins for other people's identity providers, which `make run` starts on this machine
 -- (tests/upstream/lab.mjs). Their pages ask for no password: choose who you are.
 source "entra" {

@@ -2,6 +2,7 @@
 -- whether these take it from its application. `run` is that of command/rehearsal. Nothing is issued.
 local access_token  = require "github/access_token"
 local conf          = require "kit/conf"
+local devices       = require "auth/devices"
 local github_scopes = require "auth/github_scopes"
 local github_secret = require "kit/github_secret"
 local policies      = require "mapping/policies"
@@ -67,7 +68,7 @@ local function accepted(response, raised)
 end
 
 local function authorize(run)
-	if not run.redirect_uri and #(run.application.redirect_uris or {}) == 0 then
+	if #(run.application.redirect_uris or {}) == 0 then
 		run.breaks(nil, "the application has no redirect_uris", ('redirect_uris = { "https://HOST%s" }'):format(run.client.callback or "/"))
 		return false
 	end
@@ -89,7 +90,8 @@ local function permitted(run)
 	local application, scopes = run.application, github_scopes.asked(run.scope, run.application)
 	if #(application.policies or {}) == 0 then return scopes end
 	local decision = policies.decide {
-		user = users.view(run.person), person = run.person, application = application, scopes = scopes, grant_type = "authorization_code",
+		user = users.view(run.person), person = run.person, application = application, scopes = scopes,
+		grant_type = run.client.flow == "device" and devices.GRANT or "authorization_code",
 		login = { at = time.now(), method = "password", amr = { "pwd" } }, request = { client_ip = "127.0.0.1", path = "/" },
 	}
 	if decision.allowed then return decision.scopes end
