@@ -3,6 +3,7 @@
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { basic, callback, decode, form, goAuthorize, goExchange, goGet, goGithub, goGithubList, goUser, http, pages, secret, world } from '../harness/github_programs.mjs';
+import { pkce } from '../harness/browser.mjs';
 import { personalToken } from '../harness/github_rest.mjs';
 
 const programs = {
@@ -229,8 +230,10 @@ test('Coder_asks_for_active_memberships_and_for_that_of_a_team', async () => {
 
 async function jupyterhub(person, allowed, { old = false } = {}) {
 	const name = old ? 'oldhub' : 'hub';
-	const { code } = await callback(broker, person, '/login/oauth/authorize', { response_type: 'code', redirect_uri: uri(name), client_id: name, state: 'h', scope: 'read:org user:email' });
-	const fields = { client_id: name, client_secret: secret, code };
+	const { verifier, challenge } = pkce();
+	const proof = old ? {} : { code_challenge: challenge, code_challenge_method: 'S256' };
+	const { code } = await callback(broker, person, '/login/oauth/authorize', { response_type: 'code', redirect_uri: uri(name), client_id: name, state: 'h', scope: 'read:org user:email', ...proof });
+	const fields = { client_id: name, client_secret: secret, code, ...(old ? {} : { code_verifier: verifier }) };
 	const request = old ? { method: 'POST', headers: {} } : form({ ...fields, grant_type: 'authorization_code', redirect_uri: uri(name) });
 	const answer = await http(`${broker.url}/login/oauth/access_token${old ? `?${new URLSearchParams(fields)}` : ''}`, { ...request, headers: { ...request.headers, accept: 'application/json' } });
 	const token = answer.json();

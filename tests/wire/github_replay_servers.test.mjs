@@ -3,7 +3,7 @@
 // the program does with the answers.
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
-import { createHash, randomBytes } from 'node:crypto';
+import { pkce } from '../harness/browser.mjs';
 import { basic, callback, decode, form, goAuthorize, goExchange, goUser, http, pages, secret, world } from '../harness/github_programs.mjs';
 import { personalToken } from '../harness/github_rest.mjs';
 
@@ -180,9 +180,8 @@ test('Spring_Security_names_people_by_their_number', async () => {
 });
 
 test('ASP_NET_Core_proves_its_code_by_a_verifier', async () => {
-	const verifier = randomBytes(32).toString('base64url');
-	const code_challenge = createHash('sha256').update(verifier).digest('base64url');
-	const { code } = await authorize('carol', 'aspnet', 'user:email', { code_challenge, code_challenge_method: 'S256' });
+	const { verifier, challenge } = pkce();
+	const { code } = await authorize('carol', 'aspnet', 'user:email', { code_challenge: challenge, code_challenge_method: 'S256' });
 	const answer = await redeem({ ...mine('aspnet'), redirect_uri: uri('aspnet'), code, grant_type: 'authorization_code', code_verifier: verifier }, asJson);
 	const get = getter(`Bearer ${answer.json().access_token}`);
 	const user = await get('/user');

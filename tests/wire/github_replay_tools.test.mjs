@@ -2,8 +2,7 @@
 // Manager, git-credential-oauth, hub. (The GitHub CLI itself runs in tests/flow.)
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
-import { createHash, randomBytes } from 'node:crypto';
-import { Browser } from '../harness/browser.mjs';
+import { Browser, pkce } from '../harness/browser.mjs';
 import { GRANT, answer as decide } from '../harness/device.mjs';
 import { basic, form, http, world } from '../harness/github_programs.mjs';
 import { personalToken } from '../harness/github_rest.mjs';
@@ -52,9 +51,9 @@ test('Visual_Studio_Code_by_the_device_flow_sends_everything_in_the_query', asyn
 test('Visual_Studio_Code_by_the_web_comes_back_on_its_own_machine', async () => {
 	const [major, minor] = await installedVersion();
 	assert.ok(major > 3 || (major === 3 && minor >= 8), 'it takes the address of today');
-	const verifier = randomBytes(32).toString('base64url');
+	const { verifier, challenge } = pkce();
 	const redirect_uri = 'http://127.0.0.1:41234/';
-	const away = await agree({ client_id: vscode, redirect_uri, scope, state: 'vscode', code_challenge: createHash('sha256').update(verifier).digest('base64url'), code_challenge_method: 'S256' });
+	const away = await agree({ client_id: vscode, redirect_uri, scope, state: 'vscode', code_challenge: challenge, code_challenge_method: 'S256' });
 	assert.equal(away.origin + away.pathname, redirect_uri);
 	const got = (await http(tokenUrl, { ...form({ code: away.searchParams.get('code'), client_id: vscode, redirect_uri, code_verifier: verifier }), headers: { accept: 'application/json', 'content-type': 'application/x-www-form-urlencoded' } })).json();
 	assert.equal(await login(got.access_token), 'carol');
@@ -89,9 +88,9 @@ test('Git_Credential_Manager_asks_the_version_and_comes_back_on_any_port', async
 // ---- git-credential-oauth ----
 
 test('git_credential_oauth_has_a_redirect_uri_without_a_path', async () => {
-	const verifier = randomBytes(32).toString('base64url');
+	const { verifier, challenge } = pkce();
 	const redirect_uri = 'http://127.0.0.1:41236';
-	const away = await agree({ client_id: 'git', response_type: 'code', redirect_uri, scope: 'repo', state: 'git', code_challenge: createHash('sha256').update(verifier).digest('base64url'), code_challenge_method: 'S256' });
+	const away = await agree({ client_id: 'git', response_type: 'code', redirect_uri, scope: 'repo', state: 'git', code_challenge: challenge, code_challenge_method: 'S256' });
 	assert.equal(away.origin, redirect_uri);
 	// x/oauth2: a client without a secret is tried as Basic first.
 	const fields = { grant_type: 'authorization_code', code: away.searchParams.get('code'), redirect_uri, code_verifier: verifier };

@@ -86,6 +86,7 @@ return {
 	},
 	jupyterhub = {
 		title = "JupyterHub", callback = "/hub/oauth_callback", scope = "read:org user:email", token = "body", accept = "json", api = "Bearer",
+		pkce = true,
 		calls = {
 			calls.user("login! email"), calls.emails_if_none("primary"), calls.teams("next"), calls.member,
 			{ "/orgs/{org}/teams/{team}/members/{login}", each = "team", expects = { 204, 404 } },
