@@ -64,6 +64,8 @@ function boot.start(config, mode)
 	local serving = mode == "serve" or mode == "reload"
 	script.provide(require "mapping/world")
 	script.provide(require "auth/helpers")
+	-- Loaded when a script asks: many brokers keep none.
+	script.provide { source_token = function(...) return require("sources/kept").helpers.source_token(...) end }
 	local ok, why = mapping.declare(config.scope_mappings, serving)
 	if ok then ok, why = policies.declare(config.policies, serving) end
 	if ok then ok, why = github.declare(config.github_mappings, serving) end

@@ -5,6 +5,7 @@ local csrf        = require("auth/csrf")
 local err         = require("kit/err")
 local events      = require("auth/events")
 local identities  = require("store/identities")
+local kept_tokens = require("store/kept_tokens")
 local pages       = require("pages/pages")
 local password    = require("auth/password")
 local permissions = require("auth/permissions")
@@ -95,9 +96,12 @@ function accounts.disconnect(req)
 	for _, identity in ipairs(list) do
 		if handle(identity) == form.account and may_go(current.user, list, identity) then
 			task.detach()
-			rows.batch { identities.unlink_statement(identity.pool, identity.subject, current.user_id), events.statement {
-				kind = "account_disconnected", user = current.user, session = current, req = req, reason = "source " .. identity.source,
-			} }
+			rows.batch {
+				identities.unlink_statement(identity.pool, identity.subject, current.user_id),
+				kept_tokens.forget_statement(current.user_id, identity.source),
+				events.statement { kind = "account_disconnected", user = current.user, session = current, req = req,
+					reason = "source " .. identity.source },
+			}
 			return reply.see_other("/?done=disconnected")
 		end
 	end

@@ -2,6 +2,7 @@
 -- link and uses the state up, and the way on to what the person came for.
 local arrivals = require "auth/arrivals"
 local events = require "auth/events"
+local kept = require "sources/kept"
 local problem = require "sources/problem"
 local reply = require "kit/reply"
 local request = require "auth/request"
@@ -72,6 +73,8 @@ function finish.arrived(req, context, t, arrived)
 	for _ = 1, 2 do
 		local user, statements = arrivals.land(context.source, arrived, req, current and current.user)
 		if not user then problem.page(context, "denied", statements.reason, { text = statements.message }) end
+		local keeping = kept.statements(context.source, user, arrived)
+		table.move(keeping, 1, #keeping, #statements + 1, statements)
 		local answer, index = make(req, context, t, arrived, user, statements)
 		if answer then return answer end
 		-- The state is the first of the batch.

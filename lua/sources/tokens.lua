@@ -75,7 +75,7 @@ local function lifetime(value)
 end
 
 -- GitHub answers 200 for errors too; a server that has trouble says nothing of the person.
-local function read(source, answer)
+local function read(answer)
 	local got = decoded(answer)
 	if answer.status < 500 and got and got.error ~= nil and got.error ~= json.null then
 		return nil, "refused", ("the token endpoint answered %s"):format(tokens.word(got.error)), { person = tokens.words(got.error_description) }
@@ -89,7 +89,6 @@ local function read(source, answer)
 	if not access_token then return nil, "unusable", "the token endpoint's answer has no access_token" end
 	if access_token:find("[^\33-\126]") then return nil, "unusable", "the access token has characters that no token has" end
 	if type(kind) == "string" and kind:lower() ~= "bearer" then return nil, "unusable", "the access token is of a kind that we do not know" end
-	if source.adapter == "oidc" and not id_token then return nil, "unusable", "the token endpoint's answer has no id_token" end
 	return {
 		access_token = access_token, id_token = id_token, refresh_token = text_of(got, "refresh_token"), token_type = "Bearer",
 		scope = text_of(got, "scope"), expires_in = lifetime(got.expires_in),
@@ -104,14 +103,18 @@ function tokens.request(source, up, fields)
 	local answer, code, detail = fetch.post_form(up.token_endpoint, fields,
 		{ timeout = TIMEOUT, max = MOST_BYTES, ca = how.ca, allow = how.allow, headers = headers })
 	if not answer then return nil, api.kind_of(code), ("the token endpoint could not be asked: %s %s"):format(code, detail or "") end
-	return read(source, answer)
+	return read(answer)
 end
 
 -- A code's tokens. verifier: of PKCE, or nil.
 function tokens.redeem(source, up, code, redirect_uri, verifier)
 	local fields = { { "grant_type", "authorization_code" }, { "code", code }, { "redirect_uri", redirect_uri } }
 	if verifier then fields[#fields + 1] = { "code_verifier", verifier } end
-	return tokens.request(source, up, fields)
+	local token, kind, why, more = tokens.request(source, up, fields)
+	if token and source.adapter == "oidc" and not token.id_token then
+		return nil, "unusable", "the token endpoint's answer has no id_token"
+	end
+	return token, kind, why, more
 end
 
 return tokens

@@ -29,6 +29,9 @@ function ak_create_jwt_raw(application, validity, claims)
 	return ask("create_jwt_raw", slug_of(application), validity, claims)
 end
 
+-- The person's access token at a source that keeps tokens, refreshed when it had ended; nil when there is none. Needs may.source_tokens.
+function source_token(source) return ask("source_token", type(source) == "table" and source.name or source) end
+
 -- There is no mail yet: false, and an event.
 function ak_send_email(address, subject) return ask("send_email", address, subject) end
 

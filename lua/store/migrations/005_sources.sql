@@ -75,3 +75,13 @@ create table source_sessions (
 );
 create index source_sessions_subject on source_sessions (source, subject);
 create index source_sessions_sid on source_sessions (source, sid);
+
+-- What an upstream gave for a person, where the owner has tokens kept for scripts: sealed (S2), refreshed when it has ended.
+create table kept_tokens (
+	user_id text not null references users (id) on delete cascade,
+	source text not null,
+	sealed text not null,
+	expires_at bigint,
+	kept_at bigint not null,
+	primary key (user_id, source)
+);
