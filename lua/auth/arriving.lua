@@ -64,8 +64,8 @@ local function make(source, outcome, list, req)
 	local function wanted(name) return follows(source, name) ~= "never" end
 	local user = {
 		id = crypto.id(), username = outcome.username, name = wanted "name" and p.name or outcome.username, attributes = {}, active = true,
-		email = wanted "email" and p.email or "", email_verified = wanted "email" and p.email_verified or false, type = "internal",
-		declared = 0, valid_from = 0, created_at = time.now(),
+		email = wanted "email" and p.email or "", email_verified = wanted "email" and p.email_verified or false,
+		type = outcome.type or "internal", declared = 0, valid_from = 0, created_at = time.now(),
 	}
 	user.attributes = merged(source, user, p.attributes or {}, true)
 	extend(list, (users.insert_statements(user)))

@@ -102,6 +102,16 @@ function grants.lasting_statements(user, application, key_id, expires_at)
 	}
 end
 
+-- The same of a program that came from a source (S29), found as `grants.lasting(application, "machine " .. user.id)`.
+function grants.machine_statements(user, application)
+	local key, now = lasting_key(application, "machine " .. user.id), time.now()
+	return {
+		{ "update grants set lasting = null where lasting = $1 and ended_at is not null", key },
+		{ [[insert into grants (id, user_id, application_id, scopes, lasting, created_at, expires_at) values ($1, $2, $3, '', $4, $5, $6)
+			on conflict (lasting) where lasting is not null do nothing]], crypto.id(), user.id, application.id, key, now, now + LASTS },
+	}
+end
+
 -- What was granted for an app password.
 function grants.end_of_key_statement(user_id, key_id, reason)
 	return { [[update grants set ended_at = $3, end_reason = $4 where user_id = $1 and ended_at is null

@@ -1,6 +1,7 @@
--- oidc/grants/credentials.lua: who speaks at client_credentials and password, in authentik's four variants:
+-- oidc/grants/credentials.lua: who speaks at client_credentials and password, in authentik's variants:
 --
 --   federated     an access token of an application that this one lists in `federated`, as client_assertion or client_secret
+--   machine       a token that a program got from a source that the application names, as client_assertion (oidc/grants/machine)
 --   app_password  username and password, or base64 of username:password in the place of the client's secret
 --   service       the client's own secret (or signed assertion): its service account
 --
@@ -40,6 +41,16 @@ local function token_of(form)
 	if text and is_ours(text) then return text, field end
 end
 
+-- The token of a source, where the application takes programs from one: what the client makes itself (RFC 7523) is issued by its own name.
+local function of_source(form)
+	local text = form.client_assertion_type == JWT_BEARER and form.client_assertion
+	local application = text and form.client_id and clients.find(form.client_id)
+	if not application then return nil end
+	local machine = require "sources/machine"
+	local _, said = machine.peek(text)
+	if said and said.iss ~= application.client_id and #machine.sources(application) > 0 then return text end
+end
+
 -- username and app password out of a client secret, or nil: what they begin with says that they are none.
 local function pair_of(secret)
 	local pair = secret and base64.decode(secret)
@@ -63,10 +74,14 @@ end
 -- The application that asks, and who speaks: { kind, token } or { kind, username, password }. Raises as clients.authenticate.
 local function authenticate(req, form)
 	local token, field = token_of(form)
+	local foreign = not token and of_source(form)
 	local rest, speaker = form, { kind = "service" }
 	if token then
 		rest = without(form, { client_assertion_type = true, client_assertion = true, [field] = true })
 		speaker = { kind = "federated", token = token }
+	elseif foreign then
+		rest = without(form, { client_assertion_type = true, client_assertion = true })
+		speaker = { kind = "machine", token = foreign }
 	elseif form.username then
 		speaker = { kind = "app_password", username = form.username, password = form.password }
 	end
@@ -118,7 +133,7 @@ end
 function credentials.answer(req, form, application, speaking)
 	local user, grant_type = speaking.user, form.grant_type
 	local scopes, requested = policies.permitted { user = user, application = application, grant_type = grant_type, req = req,
-		scopes = credentials.scopes(form, application) }
+		scopes = credentials.scopes(form, application), context = speaking.context }
 	if not scopes then err.raise("invalid_grant", policies.description(requested)) end
 	local lifetime = application.access_token_lifetime or 600
 	if speaking.expires_at then lifetime = math.min(lifetime, speaking.expires_at - time.now()) end
