@@ -198,6 +198,9 @@ test('people_of_one_organisation_see_each_other_and_a_service_account_everybody'
 	const whole = await data(`{ acme: organization(login: "acme") { viewerIsAMember ${members} } other: organization(login: "other") { ${members} } user(login: "leaves") { login organizations(first: 1) { totalCount } } }`, {}, copier);
 	assert.deepEqual([whole.acme.viewerIsAMember, whole.acme.membersWithRole.totalCount, whole.user], [false, 3, { login: 'leaves', organizations: { totalCount: 0 } }]);
 	assert.deepEqual(whole.other.membersWithRole.edges.map((edge) => [edge.node.login, edge.node.organizations.nodes.map((one) => one.login)]).sort(), [['carol', ['acme', 'other']], ['zoe', ['other']]]);
+	const chief = await personalToken(broker, 'copier', 'site_admin');
+	assert.deepEqual(await data('{viewer{isSiteAdmin} user(login:"copier"){isSiteAdmin}}', {}, chief), { viewer: { isSiteAdmin: true }, user: { isSiteAdmin: true } });
+	assert.equal((await data('{viewer{isSiteAdmin}}', {}, copier)).viewer.isSiteAdmin, false);
 	const plain = await personalToken(broker, 'plain', 'read:org');
 	assert.equal((await errors('{organization(login:"acme"){login}}', {}, plain))[0].type, 'NOT_FOUND', 'a service account without the permission sees nobody');
 });

@@ -2,6 +2,7 @@
 -- links (github/links).
 local connection = require "github/graphql/connection"
 local objects    = require "github/objects"
+local scope      = require "kit/scope"
 local sight      = require "github/sight"
 
 local ORGANIZATIONS = sight.ORGANIZATIONS
@@ -57,7 +58,9 @@ return {
 		{ "id", "ID!", function(identity) return objects.node_id("User", identity.number) end },
 		{ "isBountyHunter", "Boolean!", never }, { "isCampusExpert", "Boolean!", never }, { "isDeveloperProgramMember", "Boolean!", never },
 		{ "isEmployee", "Boolean!", never }, { "isHireable", "Boolean!", never },
-		{ "isSiteAdmin", "Boolean!", function(identity) return identity.site_admin == true end },
+		{ "isSiteAdmin", "Boolean!", function(identity, _, context)
+			return identity.number == context.view.me.number and scope.has(context.view.scopes, "site_admin")
+		end },
 		{ "isViewer", "Boolean!", function(identity, _, context) return identity.number == context.view.me.number end },
 		{ "location", "String" }, { "login", "String!" }, { "name", "String" },
 		{ "organization", "Organization", function(identity, given, context) return organization_of(identity, given.login, context) end,
