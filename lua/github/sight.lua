@@ -229,8 +229,8 @@ local function numbers_of(view, logins)
 	return out
 end
 
--- options: offset, limit, parent = the team that they are directly inside of, user_logins = only those that one of these is in, query =
--- a part of the name.
+-- options: offset, limit, parent = the team that they are directly inside of, below = one that they are inside of, root = only those in
+-- none, user_logins = only those that one of these is in, query = a part of the name.
 function sight.teams(view, organization, options)
 	local people = options.user_logins and numbers_of(view, options.user_logins)
 	if people and #people == 0 then return {}, 0 end
@@ -240,7 +240,8 @@ function sight.teams(view, organization, options)
 		return page_of(mine, options)
 	end
 	local list, count = places.teams(lens_of(view), organization.number, { offset = options.offset, limit = options.limit,
-		parent = options.parent and options.parent.number, query = options.query, people = people })
+		parent = options.parent and options.parent.number, below = options.below and options.below.number, root = options.root,
+		query = options.query, people = people })
 	return from.all(list, from.team), count
 end
 

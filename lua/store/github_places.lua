@@ -50,10 +50,18 @@ end
 
 -- ---- teams ----
 
--- options: offset, limit, parent = number or nil, query = part of a name or slug, people = numbers of which one is in it.
+local BELOW = [[t.number in (with recursive below (number) as (
+	select number from github_places where lens = $1 and kind = 'team' and parent = $2
+	union select i.number from github_places i join below b on i.parent = b.number where i.lens = $1 and i.kind = 'team')
+	select number from below)]]
+
+-- options: offset, limit, parent = number of the one that they are directly inside of, below = of one that they are inside of, root = in
+-- none, query = part of a name or slug, people = numbers of which one is in it.
 function places.teams(lens, organization, options)
 	local fits = conditions("t.lens = $1 and t.kind = 'team' and t.organization = $2 and t.members > 0", lens, organization)
 	if options.parent then fits.add("t.parent = $1", options.parent) end
+	if options.below then fits.add(BELOW, lens, options.below) end
+	if options.root then fits.add("t.parent is null") end
 	if options.query then fits.add("(t.login like $1 escape '!' or lower(t.name) like $1 escape '!')", part(options.query)) end
 	if options.people then
 		fits.add("exists (select 1 from github_members m where m.lens = t.lens and m.kind = 'team' and m.place = t.number and m.person in ("

@@ -14,6 +14,9 @@ const broker = await Broker.start({
 	objects: `github_mapping "default" { script = "mappings/github_org_team.lua" }
 group "acme/web" {}
 group "acme/web/mobile" {}
+group "deep/one" {}
+group "deep/one/two" {}
+group "deep/one/two/three" {}
 group "other/ops" {}
 ${many}
 user "carol" { name = "Carol \\"C\\"", email = "carol@example.org", email_verified = true, groups = { "acme/web/mobile", "other/ops" } }
@@ -21,6 +24,7 @@ user "dave" { name = "Dave", email = "dave@example.org", groups = { "acme/web" }
 user "many" { groups = { ${many.match(/"[^"]+"/g).join(', ')} } }
 user "zoe" { name = "Zoe", email = "zoe@example.org", email_verified = true, groups = { "other/ops" } }
 user "leaves" {}
+user "tim" { groups = { "deep/one/two/three" } }
 group "readers" { permissions = { "read_directory" } }
 user "copier" { type = "service_account", groups = { "readers" } }
 user "plain" { type = "service_account" }`,
@@ -195,6 +199,11 @@ test('people_of_one_organisation_see_each_other_and_a_service_account_everybody'
 	const logins = (connection) => connection.nodes.map((node) => node.login).sort();
 	assert.deepEqual([logins(web.all), logins(web.own), logins(web.below), web.chiefs.totalCount, web.childTeams.nodes], [['carol', 'dave'], ['dave'], ['carol'], 0, [{ slug: 'mobile' }]]);
 
+	const deep = (await data('{organization(login:"deep"){roots:teams(first:9,rootTeamsOnly:true){nodes{slug}} team(slug:"one"){direct:childTeams(first:9){nodes{slug}} all:childTeams(first:9,immediateOnly:false){totalCount nodes{slug parentTeam{parentTeam{slug}} ancestors(first:9){nodes{slug}}}}}}}', {}, copier)).organization;
+	assert.deepEqual(deep, { roots: { nodes: [{ slug: 'one' }] }, team: { direct: { nodes: [{ slug: 'two' }] }, all: { totalCount: 2, nodes: [
+		{ slug: 'three', parentTeam: { parentTeam: { slug: 'one' } }, ancestors: { nodes: [{ slug: 'two' }, { slug: 'one' }] } },
+		{ slug: 'two', parentTeam: { parentTeam: null }, ancestors: { nodes: [{ slug: 'one' }] } },
+	] } } });
 	const whole = await data(`{ acme: organization(login: "acme") { viewerIsAMember ${members} } other: organization(login: "other") { ${members} } user(login: "leaves") { login organizations(first: 1) { totalCount } } }`, {}, copier);
 	assert.deepEqual([whole.acme.viewerIsAMember, whole.acme.membersWithRole.totalCount, whole.user], [false, 3, { login: 'leaves', organizations: { totalCount: 0 } }]);
 	assert.deepEqual(whole.other.membersWithRole.edges.map((edge) => [edge.node.login, edge.node.organizations.nodes.map((one) => one.login)]).sort(), [['carol', ['acme', 'other']], ['zoe', ['other']]]);

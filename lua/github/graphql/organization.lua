@@ -20,7 +20,7 @@ local function teams(organization, given, context)
 	local order = given.orderBy
 	return connection.of(given, function(offset, limit)
 		return sight.teams(context.view, organization, { offset = offset, limit = limit, query = given.query,
-			user_logins = given.userLogins })
+			root = given.rootTeamsOnly, user_logins = given.userLogins })
 	end, order and order.direction == "DESC")
 end
 
@@ -47,7 +47,7 @@ local ORGANIZATION = { kind = "OBJECT", name = "Organization", interfaces = { "A
 	{ "name", "String" }, { "newTeamResourcePath", "URI!", new_team_path }, { "newTeamUrl", "URI!", web(new_team_path) },
 	{ "resourcePath", "URI!", path }, { "team", "Team", team, args = { { "slug", "String!" } }, cost = connection.COST },
 	{ "teams", "TeamConnection!", teams, connection = true, cost = connection.COST, args = connection.arguments {
-		{ "orderBy", "TeamOrder" }, { "query", "String" }, { "userLogins", "[String!]" } } },
+		{ "orderBy", "TeamOrder" }, { "query", "String" }, { "rootTeamsOnly", "Boolean", default = false }, { "userLogins", "[String!]" } } },
 	{ "teamsResourcePath", "URI!", teams_path }, { "teamsUrl", "URI!", web(teams_path) }, { "twitterUsername", "String", nothing },
 	{ "updatedAt", "DateTime!", created }, { "url", "URI!", web(path) },
 	{ "viewerCanAdminister", "Boolean!", function(organization, _, context)

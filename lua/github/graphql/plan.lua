@@ -43,7 +43,7 @@ local function written(node)
 	return node.written
 end
 
--- Two fields of one key must be one (5.3.2).
+-- Two fields of one key must be one (5.3.2). Those of objects of different types are never answered together, and may differ.
 local function check_same(p, group, node)
 	local first = group.node
 	if first == node or (first.name == node.name and written(first) == written(node)) then return end

@@ -16,9 +16,9 @@ local function members(team, given, context)
 end
 
 local function child_teams(team, given, context)
-	local order = given.orderBy
+	local order, inside = given.orderBy, given.immediateOnly == false and "below" or "parent"
 	return connection.of(given, function(offset, limit)
-		return sight.teams(context.view, team.organization, { offset = offset, limit = limit, parent = team,
+		return sight.teams(context.view, team.organization, { offset = offset, limit = limit, [inside] = team,
 			user_logins = given.userLogins })
 	end, order and order.direction == "DESC")
 end
@@ -53,7 +53,8 @@ local TEAM = { kind = "OBJECT", name = "Team", interfaces = { "Node" }, fields =
 	{ "avatarUrl", "URI", function(team, given, context) return objects.team_avatar(context.links, team.number, given.size) end,
 		args = { { "size", "Int", default = 400 } } },
 	{ "childTeams", "TeamConnection!", child_teams, connection = true, cost = connection.COST,
-		args = connection.arguments { { "orderBy", "TeamOrder" }, { "userLogins", "[String!]" } } },
+		args = connection.arguments { { "immediateOnly", "Boolean", default = true }, { "orderBy", "TeamOrder" },
+			{ "userLogins", "[String!]" } } },
 	{ "combinedSlug", "String!", function(team) return team.organization.login .. "/" .. team.slug end },
 	{ "createdAt", "DateTime!", created }, { "databaseId", "Int", function(team) return team.number end }, { "description", "String" },
 	{ "editTeamResourcePath", "URI!", path "/edit" }, { "editTeamUrl", "URI!", web "/edit" },
