@@ -3,6 +3,7 @@
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { Broker } from '../harness/broker.mjs';
+import { authorizeUrl } from '../harness/browser.mjs';
 import { callback, declared, isSignedIn, later, login, Person, teller, upstreamAt, userNames } from '../harness/upstream.mjs';
 import { Oidc } from '../upstream/oidc.mjs';
 
@@ -135,7 +136,16 @@ test('form_post_arrives_without_cookies_and_goes_on_by_get (S13, S14)', async ()
 	assert.ok(isSignedIn(ada));
 });
 
-test('unknown_sources_do_not_exist', async () => {
+test('unknown_sources_do_not_exist_and_the_request_in_progress_is_finished', async () => {
 	for (const path of ['/source/oauth/login/nobody/', '/source/oauth/callback/nobody/?code=x&state=y']) assert.equal((await new Person(broker).get(path)).status, 404);
-	assert.ok((await userNames(broker)).length > known.length);
+	const ada = new Person(broker);
+	const signin = await ada.open(authorizeUrl(broker, { login_hint: 'ada@upstream.example' }));
+	const link = /href="([^"]*\/source\/oauth\/login\/op\/[^"]*)"/.exec(signin.page.text)?.[1].replaceAll('&amp;', '&');
+	assert.ok(link, signin.page.text);
+	const at = await ada.open(link);
+	assert.equal(op.asked.at(-1).query.login_hint, 'ada@upstream.example');
+	const { away } = await ada.choose(at, 'ada');
+	assert.equal(away?.origin + away?.pathname, 'https://web.example.org/callback');
+	assert.match(away.searchParams.get('code'), /^tlc_/);
+	assert.deepEqual((await userNames(broker)).filter((name) => !known.includes(name)), ['ada', 'mallory'], 'and nobody else was made by all of this');
 });
