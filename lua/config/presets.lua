@@ -19,9 +19,8 @@ end
 local all = {
 	gh = program("GitHub CLI", "178c6fc778ccc68e1d6a", { "http://127.0.0.1/callback", "http://localhost/" }, {}),
 	gcm = program("Git Credential Manager", "0120e057bd645470c1ed", { "http://localhost/", "http://127.0.0.1/" }, {}),
-	-- It sends everything in the URL, and is told on a page of its makers' too: there its verifier is wanted.
-	vscode = program("Visual Studio Code", "01ab8ac9400c4e429b23",
-		{ "http://127.0.0.1/", "http://localhost/", "https://vscode.dev/redirect" }, { query_secret = true }),
+	-- With a GitHub Enterprise it takes the device flow, and sends everything in the URL. Its page at vscode.dev is for GitHub's own hosts.
+	vscode = program("Visual Studio Code", "01ab8ac9400c4e429b23", { "http://127.0.0.1/", "http://localhost/" }, { query_secret = true }),
 	jenkins = server("Jenkins", { query_secret = true }),
 	openshift = server("OpenShift", { query_secret = true }),
 	-- Old libraries that ask with ?access_token=: passport-github 1.1, goth (Gitea), Vouch, Quay, Sentry.

@@ -12,7 +12,7 @@ import { ask } from '../harness/github_rest.mjs';
 const broker = await Broker.start({ objects: `
 application "gh" { preset = "gh" }
 application "gcm" { preset = "gcm", name = "Git on the laptop" }
-application "vscode" { preset = "vscode" }
+application "vscode" { preset = "vscode", redirect_uris = { "https://vscode.dev/redirect" } }
 application "ci" { preset = "jenkins", client_id = "ci", client_secret = "ci-secret-of-jenkins", redirect_uris = { "https://ci.example.org/securityRealm/finishLogin" }, consent = "implicit" }
 application "old" { preset = "passport", client_secret = "old-secret-of-passport", redirect_uris = { "https://old.example.org/cb" }, consent = "implicit" }
 application "teams" {
