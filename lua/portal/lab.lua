@@ -58,6 +58,8 @@ local function hint(application)
 		return curl(application, "device", "-d scope=openid")
 	elseif scope.has(application.grant_types, "client_credentials") then
 		return curl(application, "token", "-d grant_type=client_credentials -d scope=profile")
+	elseif application.github and application.github.device_flow then
+		return ("curl --cacert lab-ca.pem -d client_id=%s -d scope=read:org %s"):format(application.client_id, conf.link("/login/device/code"))
 	end
 	return "its answer goes to " .. tostring((application.redirect_uris or {})[1] or "nobody")
 end
