@@ -160,6 +160,8 @@ local function failed(run, response, answer)
 	local advice
 	if run.client.token == "query" and not run.application.github.query_secret then
 		advice = "github = { query_secret = true } in the application"
+	elseif run.client.bare and why:find("redirect_uri", 1, true) then
+		advice = ("register %s as it is: the program does not send it with the code"):format(run.redirect_uri)
 	end
 	run.breaks(nil, "it gets no token: " .. why, advice)
 end

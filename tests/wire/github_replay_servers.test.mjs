@@ -93,10 +93,10 @@ test('Buildbot_asks_by_rest_or_by_graphql', async () => {
 });
 
 test('Verdaccio_sends_neither_scope_nor_state_and_json', async () => {
-	const { code, state } = await callback(broker, 'carol', '/login/oauth/authorize', { client_id: 'verdaccio', redirect_uri: `${uri('verdaccio')}/cli` });
+	const { code, state } = await callback(broker, 'carol', '/login/oauth/authorize', { client_id: 'verdaccio', redirect_uri: uri('verdaccio') });
 	assert.equal(state, undefined);
 	const { access_token: token, scope } = (await http(`${broker.url}/login/oauth/access_token`, {
-		method: 'POST', headers: { ...asJson, 'content-type': 'application/json; charset=utf-8' }, body: JSON.stringify({ ...mine('verdaccio'), code, redirect_uri: `${uri('verdaccio')}/cli` }),
+		method: 'POST', headers: { ...asJson, 'content-type': 'application/json; charset=utf-8' }, body: JSON.stringify({ ...mine('verdaccio'), code }),
 	})).json();
 	assert.equal(scope, '');
 	assert.equal((await getter(`Bearer ${token}`)('/user')).login, 'carol');

@@ -60,9 +60,12 @@ return {
 		hints = { "people type their login as it is written here, and a personal token" },
 	},
 	verdaccio = {
-		title = "Verdaccio (github-oauth-ui)", callback = "/-/oauth/callback/cli", scope = "", token = "json", accept = "json", bare = true,
+		title = "Verdaccio (github-oauth-ui)", callback = "/-/oauth/callback", scope = "", token = "json", accept = "json", bare = true,
 		calls = { calls.user("login!") },
-		hints = { "its groups come from a token of a service account that may read everybody (token: in its configuration)" },
+		hints = {
+			"its groups come from a token of a service account that may read everybody (token: in its configuration), and only with "
+				.. "security.api.jwt",
+		},
 	},
 	gitea = {
 		title = "Gitea, Forgejo", callback = "/user/oauth2/*/callback", scope = "user:email", token = "go", api = "Bearer",
