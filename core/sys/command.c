@@ -35,7 +35,7 @@ void command_usage(FILE *to)
 	      "  user    add|set|password|disable|enable|delete|list|show|link NAME …\n"
 	      "  group   add|set|delete|add-user|remove-user|list|show NAME …\n"
 	      "  app     add|set|delete|list|show|secret NAME …\n"
-	      "  source  list|show NAME           where people have an account already\n"
+	      "  source  list|show|check NAME     where people have an account already\n"
 	      "  token   create|list|revoke       API keys, app passwords, personal tokens\n"
 	      "  key     list|rotate|retire       signing keys\n"
 	      "  try     scope|policy NAME --user U [--app A]\n"

@@ -6,7 +6,7 @@ local refuse = require "command/refuse"
 local rows = require "store/rows"
 local store = require "store/sources"
 
-local source = { usage = "source list|show NAME", verbs = {} }
+local source = { usage = "source list|show|check NAME", verbs = {} }
 
 -- What the other side's form asks for.
 local function addresses(row)
@@ -61,6 +61,21 @@ function source.verbs.show(argv, first)
 	if options.json then return { out = print_.json(json.object(one)) } end
 	for index, each in ipairs(addresses(row)) do names[index] = each[1] end
 	return { out = print_.record(one, fields_of(one)) .. "\n" .. print_.record(one.urls, names) }
+end
+
+-- Asks the upstream itself. Status 1 when people could not sign in by it.
+function source.verbs.check(argv, first)
+	local options = args.parse(argv, first, { usage = "source check NAME", positional = { "NAME" } })
+	local found = require("auth/sources").by_name(options.NAME) or refuse('there is no source "%s", or it is switched off', options.NAME)
+	local report, status = require("sources/diagnosis").run(found), 0
+	for index, each in ipairs(report) do
+		report[index] = json.object { what = each.what, state = each.state, text = each.text }
+		if each.state == "problem" then status = 1 end
+	end
+	local list = table.move(report, 1, #report, 1, {})
+	local answer = print_.list(options, list, { { "what", "WHAT" }, { "state", "STATE" }, { "text", "TEXT" } })
+	answer.status = status
+	return answer
 end
 
 return source

@@ -4,7 +4,6 @@ local check = require "kit/check"
 local clients = require "auth/clients"
 local finish = require "sources/finish"
 local id_token = require "sources/id_token"
-local login = require "sources/login"
 local problem = require "sources/problem"
 local profile = require "sources/profile"
 local proof = require "sources/proof"
@@ -52,7 +51,7 @@ function callback.POST(req, name)
 	answer.source, answer.browser = source.id, POSTED
 	local sealed = transaction.seal(transaction.new(answer), PURPOSE)
 	if not sealed then problem.raise({ req = req, source = source }, "unusable", "the answer is longer than an address can be") end
-	return reply.see_other(urls.with_query(login.callback_url(source), { { "answer", sealed } }))
+	return reply.see_other(urls.with_query(upstream.callback_url(source), { { "answer", sealed } }))
 end
 
 -- A query never carries an ID token: it would stand in logs and histories.
@@ -121,7 +120,7 @@ end
 local function redeemed(context, up, t, answer)
 	local source = context.source
 	local code = need(context, answer.code, "unusable", "the answer has no code")
-	local token, kind, why, more = tokens.redeem(source, up, code, login.callback_url(source), t.pkce and state.verifier(t) or nil)
+	local token, kind, why, more = tokens.redeem(source, up, code, upstream.callback_url(source), t.pkce and state.verifier(t) or nil)
 	need(context, token, kind, why, more)
 	if source.adapter ~= "oidc" then return token end
 	local claims, reason, sort = id_token.verify(source, up, token.id_token, { nonce = state.nonce(t), access_token = token.access_token })

@@ -1,7 +1,6 @@
 -- sources/login.lua: /source/oauth/login/<source>/ sends the browser to an upstream (OpenID Connect Core 3.1.2.1, RFC 6749 4.1.1), with
 -- what it came from sealed in the state: an application's request, an account that is to be connected, or nothing.
 local check = require "kit/check"
-local conf = require "kit/conf"
 local err = require "kit/err"
 local proof = require "sources/proof"
 local problem = require "sources/problem"
@@ -20,10 +19,6 @@ local login = { kind = "page" }
 local QUERY = { request = { max = 6144 }, link = { max = 6144 } }
 -- Of a request to connect an account, sealed by the form that asked for the password (portal/accounts).
 local LINK = "connect an account"
-
-function login.callback_url(source)
-	return conf.link("/source/oauth/callback/" .. source.name .. "/")
-end
 
 -- The source of an address: it may be hidden, but not another application's own.
 function login.source(name, application)
@@ -70,7 +65,7 @@ end
 
 local function parameters(source, t, sealed)
 	local list = {
-		{ "response_type", t.kind }, { "client_id", source.client_id }, { "redirect_uri", login.callback_url(source) },
+		{ "response_type", t.kind }, { "client_id", source.client_id }, { "redirect_uri", upstream.callback_url(source) },
 		{ "scope", scopes_of(source) }, { "state", sealed },
 	}
 	add_openid(list, source, t)

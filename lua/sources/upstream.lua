@@ -1,5 +1,6 @@
 -- sources/upstream.lua: what a source publishes of itself: its addresses (OpenID Connect Discovery 4) and its keys. Kept for a while,
 -- asked for again when a token names a key that is not there, and good without the network for as long as they verify.
+local conf = require "kit/conf"
 local remote_documents = require "auth/remote_documents"
 local remote_keys = require "auth/remote_keys"
 
@@ -55,7 +56,8 @@ end
 
 -- ---- addresses ----
 
-local function own(source)
+-- What the owner says of them, under discovery's names.
+function upstream.own(source)
 	return {
 		issuer = source.issuer, authorization_endpoint = source.authorization_url, token_endpoint = source.token_url,
 		userinfo_endpoint = source.profile_url, jwks_uri = source.jwks_url,
@@ -66,8 +68,11 @@ local function without_slash(text)
 	return (text:gsub("/+$", ""))
 end
 
--- Discovery 4.3. A slash at the end is forgiven to who typed the issuer; tokens are compared with the document's.
-local function agrees(source, document)
+-- Discovery 4.3: true, or nil and what is wrong with the document. A slash at the end is forgiven to who typed the issuer; tokens are
+-- compared with the document's. Pure.
+function upstream.believed(source, document)
+	local fine, why = read(document)
+	if not fine then return nil, why end
 	if type(document.issuer) ~= "string" or without_slash(document.issuer) ~= without_slash(source.issuer) then
 		return nil, ("names another issuer, \"%s\""):format(tostring(document.issuer))
 	end
@@ -80,34 +85,44 @@ local function agrees(source, document)
 	return true
 end
 
-local function discovered(source)
-	local address = without_slash(source.issuer) .. WELL_KNOWN
+-- Where its document is, or nil when it has none.
+function upstream.discovery_address(source)
+	if source.adapter ~= "oidc" or not source.issuer or source.extra.discovery == false then return nil end
+	return without_slash(source.issuer) .. WELL_KNOWN
+end
+
+local function discovered(source, address)
 	local document, why = documents:get(address, shelved(source, address))
 	local ok
 	if document then
-		ok, why = agrees(source, document)
+		ok, why = upstream.believed(source, document)
 	end
 	if ok then return document end
 	return nil, ("the discovery document at %s %s"):format(address, why)
 end
 
--- Has it a document at all?
-local function publishes(source)
-	return source.adapter == "oidc" and source.issuer and source.extra.discovery ~= false
-end
-
--- The addresses of a source under discovery's names, the owner's own before the document's; further what the document says of
--- itself (code_challenge_methods_supported …), and `document`: there is one. nil and why they cannot be had. Waits.
-function upstream.of(source)
-	local out = own(source)
-	if not publishes(source) then return out end
-	local document, why = discovered(source)
-	if not document then
-		if out.authorization_endpoint and out.token_endpoint and out.jwks_uri then return out end
-		return nil, why
-	end
+-- The owner's own addresses before the document's; further what the document says of itself (code_challenge_methods_supported …), and
+-- `document`: there is one.
+function upstream.over(source, document)
+	local out = upstream.own(source)
 	out.issuer, out.document = document.issuer, true
 	return setmetatable(out, { __index = document })
+end
+
+-- The addresses of a source. nil and why they cannot be had. Waits.
+function upstream.of(source)
+	local address = upstream.discovery_address(source)
+	if not address then return upstream.own(source) end
+	local document, why = discovered(source, address)
+	if document then return upstream.over(source, document) end
+	local out = upstream.own(source)
+	if out.authorization_endpoint and out.token_endpoint and out.jwks_uri then return out end
+	return nil, why
+end
+
+-- Where the upstream sends people back to.
+function upstream.callback_url(source)
+	return conf.link("/source/oauth/callback/" .. source.name .. "/")
 end
 
 -- ---- keys ----
