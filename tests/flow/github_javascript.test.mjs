@@ -6,7 +6,7 @@ import PassportGitHub2 from 'passport-github2';
 import PassportGitHub from 'passport-github';
 import { createOAuthAppAuth } from '@octokit/auth-oauth-app';
 import { createOAuthDeviceAuth } from '@octokit/auth-oauth-device';
-import { getWebFlowAuthorizationUrl } from '@octokit/oauth-methods';
+import { checkToken, deleteAuthorization, exchangeWebFlowCode, getWebFlowAuthorizationUrl, refreshToken, resetToken } from '@octokit/oauth-methods';
 import { graphql } from '@octokit/graphql';
 import { Octokit } from '@octokit/rest';
 import { Browser } from '../harness/browser.mjs';
@@ -17,6 +17,7 @@ const names = Array.from({ length: 33 }, (_, index) => `team-${index}`);
 const old = { client_id: 'of-before-2020', client_secret: 'a-secret-of-before-2020', redirect_uri: 'https://notes.example.org/auth/github/callback' };
 const more = `${names.map((name) => `group "${name}" {}`).join('\n')}
 user "carol" { name = "Carol", email = "carol@example.org", email_verified = true, password = "carols-password", groups = { "${names.join('", "')}" } }
+application "brief" { client_secret = "secret-of-brief", redirect_uris = { "https://brief.example.org/cb" }, consent = "implicit", github = { expiring = true } }
 application "notes" { preset = "passport", client_id = "${old.client_id}", client_secret = "${old.client_secret}", redirect_uris = { "${old.redirect_uri}" }, consent = "implicit" }\n`;
 
 // What passport's middleware does with a strategy, as a promise.
@@ -82,6 +83,21 @@ if (enterNetwork()) {
 		const { code } = await signIn(url);
 		return app()({ type: 'oauth-user', code });
 	}
+
+	test('octokit_refreshes_a_token_that_expires_and_knows_when_by_the_date_of_the_answer', async () => {
+		const { request } = octokitOf({ baseUrl: `${web}/api/v3` });
+		const own = { clientType: 'github-app', clientId: 'brief', clientSecret: 'secret-of-brief', request };
+		const { code } = await signIn(getWebFlowAuthorizationUrl({ ...own, redirectUrl: 'https://brief.example.org/cb' }).url);
+		const { authentication: first } = await exchangeWebFlowCode({ ...own, code });
+		assert.match(first.token + first.refreshToken, /^ghu_\w{36}ghr_\w{76}$/);
+		const { authentication: second } = await refreshToken({ ...own, refreshToken: first.refreshToken });
+		assert.ok(Math.abs(Date.parse(second.expiresAt) - Date.now() - 8 * 3600e3) < 60e3, second.expiresAt);
+		await assert.rejects(checkToken({ ...own, token: first.token }), /Not Found/);
+		assert.equal((await checkToken({ ...own, token: second.token })).data.user.login, 'carol');
+		const { authentication: reset } = await resetToken({ ...own, token: second.token });
+		assert.equal((await deleteAuthorization({ ...own, token: reset.token })).status, 204);
+		await assert.rejects(refreshToken({ ...own, refreshToken: second.refreshToken }), /incorrect or expired\. \(bad_refresh_token/);
+	});
 
 	test('octokit_signs_in_and_reads_who_it_is_on_either_name', async () => {
 		const { token, scopes } = await connected(['user:email', 'read:org']);
