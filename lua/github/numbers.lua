@@ -9,7 +9,8 @@ local store    = require "store/github"
 local numbers = {}
 
 local LONGEST = 39
-local TRIES = 50
+-- After so many names with a number one is made of the key, which is nobody else's.
+local NUMBERED, TRIES = 20, 25
 
 -- Beside the words of our own routes, those of GitHub's: https://host/<login> is somebody's address there.
 local words = {}
@@ -34,10 +35,11 @@ local function free(login, wish, holders)
 	return not holder or (holder.kind == wish.kind and holder.key == wish.key)
 end
 
--- A wish's name at a try, of base, base-2, …: as an address has it, and as it is shown. The base is made shorter where the number needs
--- the place.
+-- A wish's name at a try, of base, base-2, …, base-1f3a: as an address has it, and as it is shown. The base is made shorter where the
+-- tail needs the place.
 local function name_of(wish, try)
 	local base, tail = wish.base or fit(wish.wanted), try > 1 and "-" .. try or ""
+	if try > NUMBERED then tail = "-" .. hex.encode(crypto.sha256(wish.kind .. " " .. wish.key)):sub(1, 3 + try - NUMBERED) end
 	local shown = base:sub(1, (wish.base and 100 or LONGEST) - #tail) .. tail
 	return (wish.below or "") .. shown:lower(), shown
 end

@@ -56,6 +56,26 @@ return {
 		assert(one("user", "t1", "before").number == number)
 		assert(login("t3", "after") == "after-2")
 	end,
+	["mappings that wish different names for one person do not rename him for each other"] = function()
+		assert(login("d1", "by-username") == "by-username" and login("d1", "by-attribute") == "by-attribute")
+		local before = numbers.look { wish("user", "d1", "by-username") }
+		assert(before.user.d1.shown == "by-username" and before.user.d1.names["by-attribute"] == "by-attribute")
+		assert(login("d1", "by-username") == "by-username" and login("d2", "by-attribute") == "by-attribute-2")
+	end,
+	["many wish for the same organisation in one go and are all in it"] = function()
+		local list = {}
+		for index = 1, 250 do
+			list[#list + 1] = wish("user", "m" .. index, "many")
+			list[#list + 1] = wish("organization", "mo", "the-many")
+		end
+		local made, seen = numbers.allot("account", list), {}
+		for index = 1, 250 do
+			local row = made.user["m" .. index]
+			assert(row.number ~= made.organization.mo.number and not seen[row.shown] and row.shown:find("^many"), row.shown)
+			seen[row.shown] = true
+		end
+		assert(made.organization.mo.shown == "the-many")
+	end,
 	["two in one go do not get the same name"] = function()
 		local made = numbers.allot("account", { wish("user", "g1", "twin"), wish("organization", "g2", "twin") })
 		assert(made.user.g1.shown == "twin" and made.organization.g2.shown == "twin-2")
