@@ -80,7 +80,7 @@ class Query {
 
 	selections(type, depth) {
 		const out = isAbstractType(type) ? ['__typename'] : [];
-		for (let left = 1 + this.random.below(4); left > 0; left--) out.push(this.selection(type, depth));
+		for (let left = 1 + this.random.below(3); left > 0; left--) out.push(this.selection(type, depth));
 		return ` { ${out.join(' ')} }`;
 	}
 

@@ -28,7 +28,9 @@ local function path_of(path)
 end
 
 local function add_error(x, group, path, one)
-	if #x.errors >= MOST_ERRORS then exceeded() end
+	-- A message may repeat what it was asked for.
+	x.bytes = x.bytes + #one.message
+	if #x.errors >= MOST_ERRORS or x.bytes > MOST_BYTES then exceeded() end
 	x.errors[#x.errors + 1] = {
 		type = one.type, message = one.message, path = path_of(path), extensions = one.extensions,
 		locations = { lexer.place(x.plan.document.source, group.node.at) },
