@@ -32,7 +32,7 @@ end
 
 -- Somebody was enrolled by this name before the first sign-in: { kind = "link" …}, a refusal, or nil when nobody was (S26).
 local function by_waiting_name(source, came, properties)
-	if not properties.username then return nil end
+	if not properties.username or properties.shared_name then return nil end
 	local waiting, user = identities.named(source.pool, properties.username)
 	if not waiting then return nil end
 	if waiting.subject then return refuse("name_pinned", "the name was claimed by another subject", user) end
@@ -60,6 +60,8 @@ end
 
 local function by_username(source, properties)
 	if not properties.username then return refuse("no_username", "the source told no user name") end
+	-- S27: a name that conversion rules give to many is nobody's.
+	if properties.shared_name then return nil end
 	local user = users.like_name(properties.username)
 	if source.matching == "username_deny" then
 		return user and refuse("username_taken", "a user is called so already", user) or nil

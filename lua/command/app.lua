@@ -13,6 +13,7 @@ local print_ = require "command/print"
 local refuse = require "command/refuse"
 local rows = require "store/rows"
 local slug = require "kit/slug"
+local sources = require "store/sources"
 local store = require "store/applications"
 local types = require "config/types"
 local warnings = require "config/warnings"
@@ -122,6 +123,11 @@ local function completed(settings)
 	local host = full.github and full.github.host
 	if host and not conf.github_name(host) and host ~= conf.host() then
 		refuse('--github names the host "%s", which is not declared', host)
+	end
+	for _, name in ipairs(full.sources) do
+		if not sources.by_name(name) then
+			refuse('--source %s is the name of no source', name)
+		end
 	end
 	full.label, full.slug, full._at, full.client_secret = nil, nil, nil, nil
 	local client_id = full.client_id

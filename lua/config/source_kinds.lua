@@ -61,8 +61,11 @@ kinds.CLAIMS = {
 -- A subject as the pool knows it: Entra's is the object's id with its tenant (two tenants may have the same), which need not be said where
 -- there is one tenant only. settings: of the source. nil and what is wrong.
 function kinds.subject(settings, subject)
-	if settings.kind ~= "entra" or subject:find(".", 1, true) then
+	if settings.kind ~= "entra" then
 		return subject
+	end
+	if subject:find(".", 1, true) then
+		return subject:lower()
 	end
 	if #(settings.tenants or {}) ~= 1 then
 		return nil, "a subject of a source of several tenants is like \"object-id.tenant-id\""

@@ -287,7 +287,7 @@ end
 
 function users.with_email(email)
 	local out = {}
-	for index, row in ipairs(rows.all(SELECT .. "where lower(u.email) = lower($1) order by u.pk limit 5", email)) do
+	for index, row in ipairs(rows.all(SELECT .. "where u.email <> '' and lower(u.email) = lower($1) order by u.pk limit 5", email)) do
 		out[index] = users.from(row)
 	end
 	return out

@@ -7,6 +7,7 @@ local groups = require "store/groups"
 local identities = require "store/identities"
 local rows = require "store/rows"
 local sources = require "auth/sources"
+local conversions = require "mapping/conversions"
 local config_sources = require "config/sources"
 local users = require "store/users"
 
@@ -335,6 +336,27 @@ local cases = {
 		local came_without = with { "writers" }
 		came_without.groups_complete = false
 		refused("groups_unread", source, came_without)
+	end,
+	["conversion rules decide name and groups, and who has none is refused with what happened (S27)"] = function()
+		assert(conversions.declare { { name = "staff", dialect = "otc", rules = "staff.json", no_groups = "refuse", empty_list = "absent",
+			numbers = "values", lists = "values", many_values = "refuse", most_rules = 50, source = [=[ [
+			{ "local": [ { "user": { "name": "staff-member" } }, { "group": { "name": "{0}" } } ],
+			  "remote": [ { "type": "department" }, { "type": "email", "any_one_of": [ ".*@corp[.]example" ], "regex": true } ] } ] ]=] } })
+		person "staff-member"
+		local source = source_of { conversion_rules = "staff", matching = "username_link" }
+		local user = land(source, came("1", { department = "kitchen", email = "a@corp.example", preferred_username = "ignored" }))
+		assert(user.username:find("^staff%-member%-%x+$") and group_names(user) == "kitchen", "the name is a label that many may have")
+		assert(land(source, came("2", { department = "kitchen", email = "b@corp.example" })).id ~= user.id)
+		land(source, came("1", { department = "hall", email = "a@corp.example" }))
+		assert(group_names(user) == "hall")
+		refused("no_rule", source, came("1", { department = "hall", email = "a@elsewhere.example" }))
+		local event
+		for _ = 1, 100 do -- a task of its own writes it
+			event = rows.one("select reason, person from events where kind = 'source_refused' and reason like '%no_rule%'")
+			if event then break end
+			task.sleep(0.01)
+		end
+		assert(event.reason:find("staff", 1, true) and event.person:find("rule 1", 1, true), event.person)
 	end,
 	["group matching links by name or denies, and fills nothing that gives permissions (S25)"] = function()
 		group "linked"

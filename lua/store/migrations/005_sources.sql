@@ -47,6 +47,10 @@ create table identity_names (
 create index identity_names_user on identity_names (user_id);
 create index identity_names_source on identity_names (source);
 
+-- A name and an address in another spelling are the same one's to whoever comes (users.like_name, users.with_email).
+create index users_like_name on users (lower(username));
+create index users_with_email on users (lower(email)) where email <> '';
+
 -- Which group a source's group is here, and who is in which by a source. A membership that is by sources only has declared = 3.
 create table source_groups (
 	source text not null,
