@@ -50,6 +50,15 @@ user "alice" {
 -- Who somebody is to applications that know "GitHub Enterprise": login, organisations, teams. Try it with `tidelock try github --user alice`.
 -- github_mapping "default" { script = "mappings/github.lua" }
 
+-- Where people have an account already; `tidelock source show entra` prints the redirect URI to register there. Who somebody from
+-- there would be: `tidelock try source entra --claims somebody.json`.
+-- source "entra" {
+-- 	kind = "entra", client_id = "…", client_secret = env "ENTRA_SECRET", groups = true,
+-- 	tenants = { "8a7c0de0-1111-4222-8333-0123456789ab" }, mappings = { "entra" },
+-- }
+-- source_mapping "entra" { script = "mappings/entra.lua" }
+-- source "corp" { kind = "oidc", issuer = "https://idp.corp.example", client_id = "sso", client_secret = file "secrets/corp" }
+
 -- Paths belong to the file that names them. file() drops one final newline; env "NAME" reads the environment.
 -- application "grafana" {
 -- 	name          = "Grafana",

@@ -1,9 +1,10 @@
 -- mapping/sources.lua: who somebody from a source is here, as the owner's scripts say it. A script that fails refuses the sign-in.
 --
--- A script sees info (the profile), claims (the verified ID token), token, source, client, properties (what is known so far) and request;
--- it returns a table with any of username, name, email, email_verified, attributes, groups; nil adds nothing. Texts replace what was known,
--- `false` takes it away, attributes come together, groups are united; groups = false leaves the person's groups as they are. A mapping
--- declared with of = "group" is asked for each group, with group_id and its properties { name }, and returns { name, attributes }.
+-- A script sees info (the profile), claims (the verified ID token), token, source, client, properties (what is known so far) and request.
+-- It returns a table with any of username, name, email, email_verified, attributes, groups; nil adds nothing. What it returns stands in
+-- the place of what was known, `false` takes that away; attributes come together. groups = false leaves the person's groups as they are.
+-- A mapping declared with of = "group" is asked for each group, with group_id and its properties { name }, and returns { name,
+-- attributes }.
 local result = require "mapping/result"
 local script = require "mapping/script"
 
@@ -43,27 +44,18 @@ local function text(value, name)
 	return value
 end
 
+local function is_name(value) return type(value) == "string" and value ~= "" and utf8.len(value) ~= nil and not value:find("%c") end
+
 local function groups(value)
 	if not result.is_list(value) or #value > MOST_GROUPS then wrong("groups is no list of at most %d", MOST_GROUPS) end
-	local out = {}
+	local out, seen = {}, {}
 	for index, item in ipairs(value) do
 		local group = type(item) == "table" and item or { id = item, name = item }
 		local id = math.type(group.id) == "integer" and ("%d"):format(group.id) or group.id
-		if type(id) ~= "string" or id == "" or #id > 255 or (group.name ~= nil and type(group.name) ~= "string") then
-			wrong("groups[%d] is neither a name nor { id = …, name = … }", index)
-		end
-		out[index] = { id = id, name = group.name or id }
-	end
-	return out
-end
-
-local function united(first, second)
-	local out, seen = {}, {}
-	for _, list in ipairs { first or {}, second } do
-		for _, group in ipairs(list) do
-			if not seen[group.id] then out[#out + 1] = group end
-			seen[group.id] = true
-		end
+		local name = group.name or id
+		if not is_name(id) or #id > 255 or not is_name(name) then wrong("groups[%d] is neither a name nor { id = …, name = … }", index) end
+		if not seen[id] then out[#out + 1] = { id = id, name = name } end
+		seen[id] = true
 	end
 	return out
 end
@@ -83,7 +75,7 @@ local function take(properties, value)
 		if name == "attributes" then
 			properties.attributes = item and result.merge(properties.attributes, item) or {}
 		elseif name == "groups" then
-			properties.groups = item and united(properties.groups, groups(item)) or nil
+			properties.groups = item and groups(item) or nil
 		elseif name == "email_verified" then
 			properties.email_verified = item
 		else
@@ -95,7 +87,7 @@ end
 
 local function take_group(group, value)
 	if value == nil then return end
-	if type(value) ~= "table" or (value.name ~= nil and type(value.name) ~= "string") or type(value.attributes or {}) ~= "table" then
+	if type(value) ~= "table" or not is_name(value.name or "x") or type(value.attributes or {}) ~= "table" then
 		wrong("it returned no { name, attributes } of a group")
 	end
 	group.name, group.attributes = value.name or group.name, value.attributes or group.attributes

@@ -5,6 +5,7 @@ local database = require "store/database"
 local declared = require "store/declared"
 local groups = require "store/groups"
 local identities = require "store/identities"
+local mapping = require "mapping/sources"
 local rows = require "store/rows"
 local sources = require "auth/sources"
 local conversions = require "mapping/conversions"
@@ -357,6 +358,39 @@ local cases = {
 			task.sleep(0.01)
 		end
 		assert(event.reason:find("staff", 1, true) and event.person:find("rule 1", 1, true), event.person)
+	end,
+	["source mappings say who somebody is; one that fails refuses"] = function()
+		local function script(name, text, of) return { name = name, script = name .. ".lua", source = text, of = of or "user" } end
+		assert(mapping.declare({
+			script("who", "return { username = info.mail:match('^[^@]+'), attributes = { dept = info.dept, via = source.name }, groups = { 'a', { id = 'b', name = 'B' } } }"),
+			script("more", "local g = properties.groups g[#g + 1] = 'c' return { name = properties.username:upper(), email = 'x@y.example', groups = g }"),
+			script("leave", "return { groups = false, name = false }"), script("nothing", "return nil"),
+			script("naming", "if group_id == 'b' then return { name = 'Renamed ' .. properties.name, attributes = { from = source.name } } end", "group"),
+			script("breaks", "return info.absent.field"), script("lists", "return { 'a', 'b' }"), script("unknown", "return { user = 'x' }"),
+			script("wrong", "return { groups = { {} } }"), script("control", "return { username = 'a\\0b' }"), script("typed", "return { email_verified = 'yes' }"),
+			script("secrets", "return { username = tostring(token.access_token) .. tostring(token.refresh_token) .. tostring(token.id_token) }"),
+		}, true))
+		local function with(mappings, more)
+			local settings = { mappings = mappings, groups = true }
+			for name, value in pairs(more or {}) do settings[name] = value end
+			return source_of(settings)
+		end
+		local somebody = came("1", { mail = "map-one@x.example", dept = "ops", email = "map-one@x.example", email_verified = true, name = "Map One" })
+		local source = with { "who", "more", "naming" }
+		local user = land(source, somebody)
+		assert(user.username == "map-one" and user.name == "MAP-ONE" and user.attributes.dept == "ops" and user.attributes.via == source.name)
+		assert(user.email == "x@y.example" and not user.email_verified, "another address is verified by nobody")
+		assert(group_names(user) == "Renamed B a c" and groups.by_name("Renamed B").attributes.from == source.name)
+		local left = with { "who", "leave", "nothing" }
+		somebody.info.mail = "map-two@x.example"
+		user = land(left, somebody)
+		assert(user.username == "map-two" and user.name == "map-two" and group_names(user) == "")
+		for _, name in ipairs { "breaks", "lists", "unknown", "wrong", "control", "typed", "undeclared" } do
+			refused("script_failed", with { name }, somebody)
+		end
+		somebody.token = { access_token = "at", refresh_token = "secret", id_token = "secret" }
+		assert(land(with { "secrets" }, somebody).username == "atnilnil")
+		mapping.declare {}
 	end,
 	["group matching links by name or denies, and fills nothing that gives permissions (S25)"] = function()
 		group "linked"
