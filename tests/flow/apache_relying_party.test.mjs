@@ -1,12 +1,12 @@
 // Debian's mod_auth_openidc behind Apache signs a person in: a relying party nobody here wrote.
 import { test, after } from 'node:test';
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, mkdirSync, writeFileSync, readFileSync, existsSync, rmSync, chmodSync } from 'node:fs';
 import http from 'node:http';
 import os from 'node:os';
 import path from 'node:path';
-import { Broker, eventually, freePort } from '../harness/broker.mjs';
+import { Broker, eventually, freePort, program } from '../harness/broker.mjs';
 import { Browser, formOf } from '../harness/browser.mjs';
 
 const modules = '/usr/lib/apache2/modules';
@@ -153,5 +153,31 @@ test('apache_with_mod_auth_openidc_signs_alice_in_and_reads_her_groups_and_signs
 });
 
 // A public client that gets an ID token by form_post and nothing else: no secret, no PKCE, no userinfo.
-test('apache_with_mod_auth_openidc_takes_an_id_token_by_form_post', () => signsIn(idToken,
-	'client_type = "public", response_types = { "id_token" }, id_token_claims = { "groups" }'));
+// Keystone's own engine then decides who she is there, and `tidelock try rules` says the same of the same claims.
+const mapping = { rules: [
+	{ remote: [{ type: 'OIDC_CLAIM_email' }, { type: 'OIDC_CLAIM_groups', any_one_of: ['^st.ff$'], regex: true }],
+		local: [{ user: { name: 'fidp-{0}' } }, { group: { name: 'ecs-admin', domain: { id: 'acme' } } }] },
+	{ remote: [{ type: 'OIDC_CLAIM_groups', blacklist: ['staff'] }], local: [{ groups: '{0}', domain: { id: 'acme' } }] },
+	{ remote: [{ type: 'OIDC_CLAIM_phone_number' }], local: [{ group: { id: 'never' } }] }] };
+
+function keystoneOf(assertion) {
+	const told = spawnSync('/usr/bin/python3', [path.join(import.meta.dirname, 'keystone_engine.py')], { input: JSON.stringify([{ rules: mapping.rules, assertion }]), encoding: 'utf8' });
+	assert.equal(told.status, 0, told.stderr);
+	return JSON.parse(told.stdout.trim().split('\n').at(-1))[0];
+}
+
+test('apache_with_mod_auth_openidc_takes_an_id_token_by_form_post_and_keystones_engine_knows_her', async () => {
+	const { alice, at, log } = await signsIn(`${idToken}\nOIDCClaimDelimiter ;`, 'client_type = "public", response_types = { "id_token" }, id_token_claims = { "groups" }');
+	const [, email, groups] = (await alice.site(`${at}/protected/who`)).text.split(' ');
+	const assertion = { OIDC_CLAIM_email: email, OIDC_CLAIM_groups: groups };
+	const theirs = keystoneOf(assertion);
+	assert.deepEqual(theirs.user, { name: 'fidp-alice@example.org', type: 'ephemeral' }, log());
+	assert.deepEqual(theirs.group_names.map((group) => group.name), ['ecs-admin']);
+	const dir = mkdtempSync(path.join(os.tmpdir(), 'rules-'));
+	after(() => rmSync(dir, { recursive: true }));
+	writeFileSync(`${dir}/rules.json`, JSON.stringify(mapping));
+	writeFileSync(`${dir}/claims.json`, JSON.stringify(assertion));
+	const ours = spawnSync(program, ['try', 'rules', `${dir}/rules.json`, '--claims', `${dir}/claims.json`, '--dialect', 'keystone', '--json'], { encoding: 'utf8' });
+	assert.deepEqual(JSON.parse(ours.stdout), { user: theirs.user, group_ids: theirs.group_ids, group_names: theirs.group_names, projects: theirs.projects });
+	assert.deepEqual(keystoneOf({ OIDC_CLAIM_email: 'bob@example.org' }), { error: 'ValidationError' });
+});
