@@ -10,6 +10,7 @@ export const PEOPLE = [
 ];
 
 export class Oidc extends Provider {
+	// A registration may also say thick (all claims in the ID token) and signed_userinfo (Core 5.3.2).
 	// settings: iss (send RFC 9207's parameter), pkce, path (of the issuer), people, title
 	constructor(origins, { iss = true, pkce = true, path = '', title = 'OpenID provider', people = PEOPLE } = {}) {
 		super(origins, { title, people: people.map((one) => ({ ...one })) });
@@ -88,7 +89,9 @@ export class Oidc extends Provider {
 	userinfo(ask) {
 		const grant = this.holder(ask);
 		if (!grant) return { status: 401, headers: { 'www-authenticate': 'Bearer error="invalid_token"' }, json: { error: 'invalid_token' } };
-		return { json: this.claims(grant.session.person, grant) };
+		const claims = this.claims(grant.session.person, grant);
+		if (!grant.client.signed_userinfo) return { json: claims };
+		return { text: this.sign('userinfo', { iss: this.issuer, aud: grant.client.client_id, ...claims }), headers: { 'content-type': 'application/jwt' } };
 	}
 
 	endSession(ask) {

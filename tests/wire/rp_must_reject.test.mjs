@@ -123,6 +123,26 @@ test('the_front_channel_is_believed_no_sooner (OpenID Connect Core 3.2.2.11)', a
 	await accepted({ source: 'front', account: 'ada' });
 });
 
+test('oidcc-client-test-userinfo-signed: right, and another\'s, for somebody else, unsigned, of another person (Core 5.3.2)', async () => {
+	code.signed_userinfo = true;
+	const userinfo = (change) => { op.alterToken = (token) => { if (token.kind === 'userinfo') change(token, token.claims); }; };
+	for (const [change, why] of [[(token) => { token.broken = true; }, /signature/], [(token, claims) => { claims.aud = 'somebody-else'; }, /aud/], [(token, claims) => { claims.iss = 'https://evil.example'; }, /iss/],
+		[(token) => { token.key = undefined; }, /signed/], [(token) => { token.key = hmacKey('code-secret'); }, /signed token|alg/], [(token, claims) => { claims.sub = '248289761003'; }, /another sub/]]) {
+		userinfo(change);
+		try { await refused(why); } finally { op.heal(); }
+	}
+	await accepted();
+	code.signed_userinfo = false;
+});
+
+test('a_key_set_may_hold_strange_keys_and_the_right_one_is_found', async () => {
+	const [key] = op.keys;
+	const strange = [{ kty: 'oct', k: 'AAAA', kid: key.kid }, { kty: 'OKP', crv: 'Ed448', x: 'AA', kid: 'x' }, { ...newKey().jwk, use: 'enc', kid: key.kid }, { kty: 'RSA', n: 'AQAB', e: 'AQAB', kid: 'short' }, null, 'text'];
+	op.alter('/jwks$', () => ({ keys: [...strange, key.jwk] }));
+	await later(broker, 3700, op);
+	try { await accepted(); } finally { op.heal(); }
+});
+
 test('oidcc-client-test, -kid-absent-single-jwks, -signing-key-rotation, -signing-key-rotation-just-before-signing', async () => {
 	await accepted();
 	idToken((token) => { token.header.kid = undefined; })();

@@ -10,17 +10,18 @@ const person = (account, sub, more = {}) => ({ account, sub, name: account, emai
 const op = await upstreamAt((origin) => new Oidc({ web: origin }, { people: [
 	person('alice', 'a-1', { email: 'stranger@upstream.example' }), person('alias', 'a-2', { email: 'alice@example.org' }), person('unverified', 'a-3', { email: 'alice@example.org', email_verified: false }),
 	person('root', 'a-4', { email: 'root@upstream.example' }), person('wilma', 'a-5'), person('walter', 'a-6', { more: { preferred_username: 'wilma' } }), person('twin', 'a-7', { email: 'twins@example.org' }),
-	person('noaddress', 'a-8', { email: undefined, email_verified: undefined }), person('newcomer', 'a-9', { groups: ['guests', 'staff', 'admins'] }), person('visitor', 'a-11'), person('quiet', 'a-10', { name: undefined }),
+	person('noaddress', 'a-8', { email: undefined, email_verified: undefined }), person('newcomer', 'a-9', { groups: ['guests', 'staff', 'admins'] }), person('visitor', 'a-11'), person('rush', 'a-12'), person('first', 'a-13', { more: { preferred_username: 'prize' } }), person('second', 'a-14', { more: { preferred_username: 'prize' } }), person('quiet', 'a-10', { name: undefined }),
 ] }));
 const source = (name, more) => declared(name, { kind: 'oidc', name: `Source ${name}`, issuer: op.issuer, client_id: name, client_secret: 'op-secret', enrolment: true, ...more });
-const broker = await Broker.start({ objects: `
+const objects = `
 user "twin-one" { name = "One", email = "twins@example.org", email_verified = true, password = "one-of-the-twins" }
 user "twin-two" { name = "Two", email = "twins@example.org", email_verified = true, password = "two-of-the-twins" }
 user "wendy" { name = "Wendy", identities = { { source = "named", username = "wilma" } } }
 user "pinned" { name = "Pinned", identities = { { source = "plain", subject = "a-10" } } }
 ${source('plain')}${source('email', { matching: 'email_link' })}${source('email_deny', { matching: 'email_deny' })}${source('username', { matching: 'username_link' })}${source('username_deny', { matching: 'username_deny' })}
 ${source('closed', { enrolment: false })}${source('named', { trusted_usernames: true })}${source('grouped', { groups: true, scopes: ['groups'] })}${source('by_name', { groups: true, scopes: ['groups'], group_matching: 'name_link' })}${source('denying', { groups: true, scopes: ['groups'], group_matching: 'name_deny' })}
-` });
+`;
+const broker = await Broker.start({ objects });
 for (const name of ['plain', 'email', 'email_deny', 'username', 'username_deny', 'closed', 'named', 'grouped', 'by_name', 'denying']) op.register({ client_id: name, client_secret: 'op-secret', redirect_uris: [callback(broker, name)] });
 
 const told = await teller(broker);
@@ -92,4 +93,25 @@ test('groups_of_a_source_come_and_go_with_it_and_never_give_permissions (S25)', 
 	op.person('walter').more = undefined;
 	op.person('walter').groups = ['staff'];
 	await refused('denying', 'walter', /group/i, /group/);
+});
+
+test('who_comes_in_many_browsers_at_once_is_one_and_of_two_with_one_name_one_is_made', async () => {
+	const rush = await Promise.all(Array.from({ length: 8 }, async () => { const one = new Person(broker); await one.signInAt('plain', 'rush'); return one; }));
+	assert.deepEqual(rush.map(isSignedIn), rush.map(() => true), 'all of them get in');
+	assert.equal((await userNames(broker)).filter((name) => name.startsWith('rush')).length, 1);
+	const two = await Promise.all(['first', 'second', 'first', 'second'].map(async (account) => { const one = new Person(broker); await one.signInAt('plain', account); return isSignedIn(one); }));
+	assert.ok([[true, false, true, false], [false, true, false, true]].some((one) => one.join() === two.join()), two.join());
+	assert.equal((await userNames(broker)).filter((name) => name.startsWith('prize')).length, 1);
+	await told(/username_taken|called so/);
+});
+
+test('groups_of_a_source_leave_with_it_and_what_was_given_here_stays', async () => {
+	op.person('visitor').groups = ['guests', 'visitors'];
+	await signs_in('grouped', 'visitor', 'visitor');
+	const groupsOf = async () => (await broker.json('user', 'show', 'visitor')).groups.toSorted();
+	assert.deepEqual(await groupsOf(), ['guests (grouped)', 'staff', 'visitors']);
+	await broker.configure({ objects: objects.replace(/source "grouped" \{.*\}\n/, '') });
+	assert.equal((await broker.overControl('POST', '/reload')).status, 200);
+	assert.deepEqual(await groupsOf(), ['staff']);
+	assert.equal((await new Person(broker).get('/source/oauth/login/grouped/')).status, 404);
 });

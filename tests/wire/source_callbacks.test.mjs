@@ -149,3 +149,25 @@ test('unknown_sources_do_not_exist_and_the_request_in_progress_is_finished', asy
 	assert.match(away.searchParams.get('code'), /^tlc_/);
 	assert.deepEqual((await userNames(broker)).filter((name) => !known.includes(name)), ['ada', 'mallory'], 'and nobody else was made by all of this');
 });
+
+test('nothing_that_is_sent_to_a_callback_breaks_it (security_cases_18)', async () => {
+	const person = new Person(broker);
+	const sent = await answered(person, 'op', 'grace');
+	const state = encodeURIComponent(sent.searchParams.get('state'));
+	const queries = ['', '?', '?code', '?state=', '?code=x&state=%00', `?state=${state}`, `?state=${state}&code=%ff%fe`, `?state=${state}&code=${'a'.repeat(5000)}`, `?state=${state}&error=%0d%0aX:1`, `?state=${state}&error=`,
+		`?state=${state}&id_token=a.b.c`, `?state[]=${state}`, '?answer=', '?answer=AAAA', `?answer=${state}`, `?answer=${state}&state=${state}`, '?%', `?state=${state}&code=x&iss=${encodeURIComponent('javascript:alert(1)')}`];
+	for (const query of queries) {
+		const { status, text } = await person.get(`/source/oauth/callback/op/${query}`);
+		assert.ok([400, 403, 502].includes(status), `${status} for ${query}`);
+		assert.doesNotMatch(text, /javascript:|id="username"/);
+	}
+	for (const [body, type] of [['', 'application/x-www-form-urlencoded'], ['{"state":1}', 'application/json'], ['state=1&state=2', 'application/x-www-form-urlencoded'], [`state=${'x'.repeat(70000)}`, 'application/x-www-form-urlencoded'], ['\0\x01', 'multipart/form-data'], ['code=x', undefined]]) {
+		const { status, headers } = await person.post('/source/oauth/callback/op/', body, { cookies: false, headers: { origin: 'https://evil.example', ...(type ? { 'content-type': type } : {}) } });
+		assert.ok([303, 400, 413, 415, 502].includes(status), `${status} for ${body.slice(0, 20)}`);
+		if (status === 303) assert.ok(headers.location.startsWith(`${broker.url}/source/oauth/callback/op/?answer=`));
+	}
+	for (const method of ['PUT', 'DELETE']) assert.equal((await person.request(method, '/source/oauth/callback/op/')).status, 405);
+	assert.equal(isSignedIn(person), false);
+	await person.open(sent.href);
+	assert.ok(isSignedIn(person), 'and the real answer still counts');
+});
