@@ -1,5 +1,5 @@
-// tidelock try github --as: what a client of GitHub Enterprise would ask and read, before it is there: every client of the catalogue,
-// what breaks each, and that nothing is left of it.
+// tidelock try github --as: what a client of GitHub Enterprise would ask and read, before it is there, what would break it, and that
+// nothing is left of it.
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
@@ -36,7 +36,6 @@ const tried = async (user, as, app, scope) => {
 	assert.equal(answer.status, made.works ? 0 : 1);
 	return { ...made, breaks: made.findings.filter((each) => each.level === 'breaks'), notes: made.findings.filter((each) => each.level === 'note') };
 };
-const clients = (await broker.json('try', 'github', '--as', 'help')).map((each) => each.name);
 
 test('who_was_never_here_is_shown_with_numbers_that_are_nobodys', async () => {
 	const { works, notes, calls } = await tried('carol', 'rancher');
@@ -100,12 +99,11 @@ test('what_breaks_a_client_is_said_with_what_helps', async () => {
 	}
 });
 
-test('every_client_of_the_catalogue_lets_carol_in', async () => {
-	assert.ok(clients.length > 50);
-	for (const name of clients) {
+test('those_of_the_catalogue_let_carol_in', async () => {
+	assert.ok((await broker.json('try', 'github', '--as', 'help')).length > 50); // each one: tests/lua/github_catalogue_spec.lua
+	for (const name of ['gh-token', 'gcm', 'grafana', 'keycloak', 'gitea', 'buildbot', 'oauth2-proxy']) {
 		const { breaks, calls } = await tried('carol', name);
-		const other = breaks.filter((each) => !/host name alone|no application has its client_id/.test(each.text));
-		assert.deepEqual(other, [], name);
+		assert.deepEqual(breaks.filter((each) => !/host name alone/.test(each.text)), [], name);
 		assert.ok(calls.length > 0);
 	}
 });
