@@ -86,10 +86,22 @@ async function endpoints() {
 		addWith(server, 'userinfo', () => signIn(server), (token) => (time) => wrk(server.userinfo, [`Authorization: Bearer ${token}`], { time }));
 	}
 	await compare(rows);
+	await githubUser(self);
 	await bareSignature(self, 'RS256');
 	await bareSignature(self, 'ES256');
 	await signIns(self, peers.filter((peer) => peer.authorize));
 	for (const server of [self, ...peers]) await server.stop();
+}
+
+// GitHub's /user with a personal token beside the discovery document, in turns.
+async function githubUser(self) {
+	const { key } = JSON.parse(execFileSync(program, ['token', 'create', '--user', 'alice', '--intent', 'personal', '--scope', 'user read:org', '--json'], { env: { ...process.env, TIDELOCK_CONFIG: self.broker.file } }));
+	const sides = [[self.discovery, [], []], [`${self.url}/api/v3/user`, [`Authorization: token ${key}`], []]];
+	for (let round = 0; round < 3; round++) {
+		for (const [url, list, costs] of sides) costs.push(await perRequest(self.pid, () => wrk(url, list, { time: Math.max(1, seconds / 2) })));
+	}
+	const [discovery, user] = sides.map(([, , costs]) => costs.sort((a, b) => a - b)[1]);
+	note('GitHub\'s /user', `${us(user)} = discovery + ${us(user - discovery)}`, 'discovery + 150 µs');
 }
 
 // One signature a token; the bare one is measured for as long as the broker signs.
