@@ -49,6 +49,8 @@ user "alice" {
 
 -- Who somebody is to applications that know "GitHub Enterprise": login, organisations, teams. Try it with `tidelock try github --user alice`.
 -- github_mapping "default" { script = "mappings/github.lua" }
+-- Anybody may ask whether an organisation is there, and for its number, as HashiCorp Vault does:
+-- github_anonymous_organizations = true
 
 -- Where people have an account already; `tidelock source show entra` prints the redirect URI to register there. Who somebody from
 -- there would be: `tidelock try source entra --claims somebody.json`.
