@@ -14,7 +14,17 @@ local function load(address, how, shelf)
 	if answer.status ~= 200 then
 		return nil, "answered with status " .. answer.status
 	end
-	return shelf.read(json.decode(answer.body))
+	local value, why = shelf.read(json.decode(answer.body))
+	return value, why, answer.body
+end
+
+-- What was read before a restart is better than nothing, and soon asked for again.
+local function recall(shelf, entry, address, how)
+	local text = shelf.kept.find(how.owner, address)
+	local value = text and shelf.read(json.decode(text))
+	if value then
+		entry.value, entry.at = value, time.mono() - shelf.fresh
+	end
 end
 
 local Shelf = {}
@@ -36,10 +46,15 @@ end
 local function ask(shelf, entry, address, how)
 	entry.flying = time.mono() + shelf.timeout + 1
 	task.spawn(function()
-		local value, why = load(address, how, shelf)
-		entry.flying, entry.why = nil, why
+		local value, why, body = load(address, how, shelf)
 		if value then
 			entry.value, entry.at = value, time.mono()
+		elseif shelf.kept and not entry.value then
+			recall(shelf, entry, address, how)
+		end
+		entry.flying, entry.why = nil, why
+		if value and shelf.kept then
+			shelf.kept.keep(how.owner, address, body)
 		end
 	end)
 end
@@ -63,7 +78,7 @@ local function current(shelf, entry)
 end
 
 -- What stands at an address, or nil and why there is nothing. how: { ca, allow as kit/fetch takes them, key = under what it is kept
--- (the address) }. Waits.
+-- (the address), owner = whose it is, for `kept` }. Waits.
 function Shelf:get(address, how)
 	local entry = entry_of(self, how and how.key or address)
 	if not entry.value or time.mono() - entry.at > self.fresh then
@@ -81,7 +96,8 @@ end
 
 -- A shelf for documents of one kind. options: read = function(document; nil when it is no JSON) → what is kept, or nil and what is wrong
 -- with it; fresh = kept so long without asking again; stale = good so long when asking fails (none: for ever); pause = asked no more
--- often than that (seconds); timeout (seconds); max (bytes); most = so many documents are kept.
+-- often than that (seconds); timeout (seconds); max (bytes); most = so many documents are kept; kept = of those that are to outlive this
+-- process { find = function(owner, address) → text, keep = function(owner, address, text) }.
 function remote_documents.new(options)
 	local shelf = { entries = {}, count = 0, stale = math.huge }
 	for name, value in pairs(options) do

@@ -3,6 +3,7 @@
 local conf = require "kit/conf"
 local remote_documents = require "auth/remote_documents"
 local remote_keys = require "auth/remote_keys"
+local store = require "store/source_documents"
 
 local upstream = {}
 
@@ -22,8 +23,12 @@ local function read(document)
 	return document
 end
 
-local documents = remote_documents.new { read = read, fresh = 3600, pause = 5, timeout = 10, max = 262144, most = 200 }
-local key_sets = remote_documents.new { read = remote_keys.import, fresh = 3600, pause = 30, timeout = 10, max = 262144, most = 200 }
+local documents = remote_documents.new {
+	read = read, fresh = 3600, pause = 5, timeout = 10, max = 262144, most = 200, kept = store,
+}
+local key_sets = remote_documents.new {
+	read = remote_keys.import, fresh = 3600, pause = 30, timeout = 10, max = 262144, most = 200, kept = store,
+}
 
 -- ---- who may be asked ----
 
@@ -50,7 +55,7 @@ end
 
 local function shelved(source, address)
 	local how = upstream.how(source)
-	how.key = source.id .. " " .. address
+	how.key, how.owner = source.id .. " " .. address, source.id
 	return how
 end
 

@@ -89,3 +89,12 @@ create table kept_tokens (
 	kept_at bigint not null,
 	primary key (user_id, source)
 );
+
+-- What upstreams publish of themselves (discovery documents, key sets), as it was last read: good without the network after a restart.
+create table source_documents (
+	source_id text not null references sources (id) on delete cascade,
+	address text not null,
+	body text not null,
+	at bigint not null,
+	primary key (source_id, address)
+);
