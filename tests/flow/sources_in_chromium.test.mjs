@@ -29,7 +29,8 @@ const back = (name) => `https://localhost:${port}/source/oauth/callback/${name}/
 for (const [name, double] of Object.entries(doubles)) double.register({ ...client, redirect_uris: [back(name)], granted: ['User.Read'] });
 doubles.front.register({ client_id: 'tidelock', redirect_uris: [back('front')] });
 const third = await oidcProvider([{ ...client, redirect_uris: [back('third')], scope: 'openid profile email groups', response_types: ['code'], grant_types: ['authorization_code'] }], { people: { thea: { groups: ['night', 'day'] } } });
-const second = await Broker.start({ objects: `application "first" { name = "The first broker", client_id = "tidelock", client_secret = "secret-of-tidelock", redirect_uris = { "${back('second')}" }, scopes = { "openid", "profile", "email", "groups" }, consent = "implicit" }
+// At rest it is not: the other broker keeps connections to it.
+const second = await Broker.start({ atRest: false, objects: `application "first" { name = "The first broker", client_id = "tidelock", client_secret = "secret-of-tidelock", redirect_uris = { "${back('second')}" }, scopes = { "openid", "profile", "email", "groups" }, consent = "implicit" }
 	user "selma" { name = "Selma Second", email = "selma@second.example", email_verified = true, password = "second-to-none", groups = { "staff" } }` });
 
 const sources = {

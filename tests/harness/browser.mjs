@@ -98,7 +98,7 @@ export class Browser {
 	// Sends the page's form with these values on top.
 	async submit(page, values = {}, id) {
 		const form = formOf(page.text, id);
-		const origin = new URL(this.broker.url).origin;
+		const { origin } = new URL(page.url);
 		return this.follow(await this.post(new URL(form.action, page.url).href, { ...form.fields, ...values }, { headers: { origin } }));
 	}
 

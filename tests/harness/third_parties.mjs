@@ -21,6 +21,8 @@ export async function oidcProvider(clients, { people = {}, configuration = {} } 
 		claims: { openid: ['sub'], profile: ['name', 'preferred_username'], email: ['email', 'email_verified'], groups: ['groups'] },
 		findAccount: (context, sub) => ({ accountId: sub, claims: () => ({ sub, name: `${sub} of elsewhere`, preferred_username: sub, email: `${sub}@third.example`, email_verified: true, groups: [], ...people[sub] }) }),
 		features: { devInteractions: { enabled: true }, backchannelLogout: { enabled: true }, rpInitiatedLogout: { enabled: true } },
+		// Its own guard would send nothing to loopback; and no connection may outlive the test.
+		fetch: (url, { method, headers, body, signal }) => fetch(url, { method, body, signal, redirect: 'manual', headers: { ...Object.fromEntries(new Headers(headers)), connection: 'close' } }),
 		...configuration,
 	});
 	const serve = provider.callback();
