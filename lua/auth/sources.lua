@@ -81,13 +81,27 @@ local function has(names, name)
 	return false
 end
 
--- What an application signs people in with, whatever their visibility: its own, and of the file's those that it names, or all when it
--- names none.
+local function chosen(application, source)
+	local names = application.sources or {}
+	if #names > 0 then return has(names, source.name) end
+	return not source.application_id or source.application_id == application.id
+end
+
+-- What an application signs people in with, whatever their visibility: those that it names and no others; else all of the file's, and
+-- its own.
 function sources.of_application(application)
-	local out, names = {}, application.sources or {}
+	local out = {}
 	for _, source in ipairs(list()) do
-		local mine = source.application_id == application.id
-		if mine or (not source.application_id and (#names == 0 or has(names, source.name))) then out[#out + 1] = source end
+		if chosen(application, source) then out[#out + 1] = source end
+	end
+	return out
+end
+
+-- What somebody who manages an application's sees: its own too, when it names others.
+function sources.managed(application)
+	local out = {}
+	for _, source in ipairs(list()) do
+		if source.application_id == application.id or chosen(application, source) then out[#out + 1] = source end
 	end
 	return out
 end

@@ -227,6 +227,7 @@ function app.verbs.delete(argv, first)
 	end
 	statements[#statements + 1] = event(row, "deleted by command")
 	rows.batch(statements)
+	require("auth/sources").changed()
 	clients.changed()
 	return print_.done(options, ('application "%s" deleted'):format(row.slug), { slug = row.slug, deleted = true })
 end

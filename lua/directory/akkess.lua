@@ -106,7 +106,7 @@ local PUBLIC, SHOWN = { public = true }, { public = true, application = true }
 
 -- What the asker may see of an application's: everything, what its own token shows, or what is public.
 local function visible(req, application)
-	if manager(req) then return sources.of_application(application) end
+	if manager(req) then return sources.managed(application) end
 	if req.headers.authorization then
 		local live = bearer.require(req)
 		local mine = live.application.id == application.id
@@ -121,7 +121,7 @@ local list = { kind = "bearer" }
 
 function list.GET(req, name)
 	need_manager(req)
-	return answer(req, sources.of_application(application_of(req, name)))
+	return answer(req, sources.managed(application_of(req, name)))
 end
 
 -- Replaces the application's own; those of the file stay. An empty array takes all away.
@@ -137,7 +137,7 @@ function list.PUT(req, name)
 	if not application_sources.replace(application, read, { user = user, req = req }) then
 		err.raise("conflict", "Somebody changed them at the same time; try again.", { status = 409 })
 	end
-	if (req.query or ""):find("returnUpdated=true", 1, true) then return answer(req, sources.of_application(application)) end
+	if (req.query or ""):find("returnUpdated=true", 1, true) then return answer(req, sources.managed(application)) end
 	return { status = 204, headers = { ["cache-control"] = "no-store" }, body = "" }
 end
 

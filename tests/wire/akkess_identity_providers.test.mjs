@@ -4,7 +4,10 @@ import { test } from 'node:test';
 import path from 'node:path';
 import assert from 'node:assert/strict';
 import { Broker } from '../harness/broker.mjs';
-import { Browser, obtainTokens } from '../harness/browser.mjs';
+import { authorizeUrl, Browser, obtainTokens } from '../harness/browser.mjs';
+import { callback, isSignedIn, Person, upstreamAt } from '../harness/upstream.mjs';
+import { OAuth2 } from '../upstream/oauth2.mjs';
+import { Oidc } from '../upstream/oidc.mjs';
 
 // The two examples of the document, with the member that comes twice.
 const OIDC = `{
@@ -19,7 +22,7 @@ const OAUTH2 = `{
 "tokenUrl": "https://oauth2.googleapis.com/token", "userInfoUrl": "https://openidconnect.googleapis.com/v1/userinfo",
 "usernameMapping": { "attribute": "email" }, "nameMapping": { "attribute": "name", "syncOption": "ONCE" } } }`;
 
-const broker = await Broker.start({ files: { 'google.json': OIDC, 'twice.json': '{"sub":"1","sub":"2"}' }, objects: `
+const broker = await Broker.start({ settings: 'outgoing = { allow = { "127.0.0.1" } }', files: { 'google.json': OIDC, 'twice.json': '{"sub":"1","sub":"2"}' }, objects: `
 source "of-the-file" { file = "google.json" }
 source "shown-to-web" { kind = "oidc", issuer = "https://in.example.org", client_id = "w", client_secret = "never-shown-1", visibility = "application" }
 application "choosy" { client_id = "choosy", client_secret = "choosy-secret-1", redirect_uris = { "https://choosy.example.org/" }, sources = { "shown-to-web" } }` });
@@ -106,6 +109,9 @@ test('C5_4_who_sees_what_and_nobody_a_secret', async () => {
 	assert.deepEqual(keys(await get(of('web'), everything)), ['app', 'hid', 'of-the-file', 'pub', 'shown-to-web', 'with-secret']);
 	assert.deepEqual(keys(await publicOf('choosy')), [], 'it names its own, which is not public');
 	assert.deepEqual(keys(await get(of('choosy'), everything)), ['shown-to-web']);
+	await put('choosy', [basic({ key: 'unnamed' })]);
+	assert.deepEqual(keys(await get(of('choosy'), everything)), ['shown-to-web', 'unnamed']);
+	assert.deepEqual(keys(await publicOf('choosy')), [], 'nobody signs in with what it does not name');
 	for (const [target, token] of [[of('web'), everything], [`${base}/applications/web/public-identity-provider-policy`], [`${of('web')}/with-secret`, everything]]) {
 		assert.doesNotMatch((await get(target, token)).text, /clientSecret|xxx-secret-xxx|never-shown/);
 	}
@@ -171,4 +177,38 @@ test('an_application_that_is_deleted_takes_its_sources_along', async () => {
 	assert.equal((await broker.json('source', 'show', 'passing-k')).declared, false);
 	assert.equal((await broker.command('app', 'delete', 'passing')).status, 0);
 	assert.equal((await broker.command('source', 'show', 'passing-k')).status, 1);
+});
+
+test('C5_7_and_8_through_OAUTH_2_and_OIDC_by_their_subjects_and_their_pools', async () => {
+	const plain = await upstreamAt((web) => new OAuth2({ web }));
+	const oidc = await upstreamAt((web) => new Oidc({ web }, { people: [{ account: 'olive', sub: '123456789012', name: 'Olive of OIDC' }] }));
+	const secret = 'a-secret-of-ours';
+	const names = { attribute: 'data.user.display', syncOption: 'ALWAYS' };
+	const oauth2 = (key, more) => ({ adapter: 'OAUTH_2', key, name: key, visibility: 'PUBLIC', subjectPoolKey: 'shared', adapterConfigOauth2: { clientId: key,
+		clientSecret: secret, authorizeUrl: plain.link('web', '/oauth/authorize'), tokenUrl: plain.link('web', '/oauth/token'), userInfoUrl: plain.link('web', '/profile'),
+		subjectMapping: { attribute: 'data.user.id' }, usernameMapping: { attribute: 'data.user.handle' }, nameMapping: names }, ...more });
+	const open = (key, subjectPoolKey) => basic({ key, subjectPoolKey, adapterConfigOidc: { issuer: oidc.issuer, audience: key, clientSecret: secret } });
+	const answer = await put('web', [oauth2('by-oauth'), open('by-oidc', 'shared'), open('apart', 'elsewhere')]);
+	assert.equal(answer.status, 204, answer.text);
+	plain.register({ client_id: 'by-oauth', client_secret: secret, redirect_uris: [callback(broker, 'web-by-oauth')] });
+	for (const key of ['by-oidc', 'apart']) oidc.register({ client_id: key, client_secret: secret, redirect_uris: [callback(broker, `web-${key}`)] });
+	for (const [name, subject] of [['olive', '123456789012'], ['nils', '0']]) {
+		await broker.command('user', 'add', name, '--name', 'Enrolled');
+		assert.equal((await broker.command('user', 'link', name, '--source', 'web-by-oauth', '--subject', subject)).status, 0);
+	}
+	// They are the application's own: its sign-in page is where they stand.
+	assert.equal((await browser.get('/source/oauth/login/web-by-oauth/')).status, 404);
+	const who = async (source, account) => {
+		const person = new Person(broker);
+		const { page } = await person.open(authorizeUrl(broker, {}));
+		const [, href] = new RegExp(`href="(/source/oauth/login/${source}/[^"]*)"`).exec(page.text);
+		const at = await person.choose(await person.open(href.replaceAll('&amp;', '&')), account);
+		return isSignedIn(person) ? (await person.open('/')).page.text : at.page.status;
+	};
+	assert.match(await who('web-by-oauth', 'olive'), /Olive Oauth/, 'a number of twelve digits, two levels down, and the name');
+	assert.match(await who('web-by-oauth', 'nils'), /Enrolled/, 'a missing name blanks nothing');
+	assert.ok(await who('web-by-oauth', 'nemo') >= 400, 'without a subject nobody comes in');
+	assert.match(await who('web-by-oidc', 'olive'), /Olive/, 'the same subject of the same pool, by another way');
+	assert.equal((await broker.json('user', 'show', 'olive')).identities.length, 1);
+	assert.equal(await who('web-apart', 'olive'), 403, 'of another pool it is somebody else, whom nobody enrolled');
 });
