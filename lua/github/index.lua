@@ -12,6 +12,8 @@ local index = {}
 local PATIENCE, HASTE = 20, 2
 -- How stale `used_at` may be, and how often the failed are tried again.
 local USED_EVERY, AGAIN_EVERY = 86400, 10
+-- How often in a row somebody else may have come before.
+local MOST_CONFLICTS = 5
 -- How long after its last use an index is kept right, in seconds.
 local WANTED = 3 * 86400
 
@@ -38,10 +40,11 @@ local function state_of(lens)
 end
 
 local function sweep(lens)
-	local state = state_of(lens)
+	local state, conflicts = state_of(lens), 0
 	while state.groups > 0 or state.swept < state.next do
 		if state.groups > 0 then store.spread() end
-		portion(lens, state)
+		conflicts = portion(lens, state) and 0 or conflicts + 1
+		if conflicts > MOST_CONFLICTS then unavailable("the index of GitHub's side cannot be written") end
 		state = state_of(lens)
 	end
 end

@@ -199,7 +199,7 @@ local function statements_of(lens, list)
 end
 
 -- lens = { number, application }; state: of store/github_index. Takes in one portion; who is touched while this goes on is in a later
--- one. In a conflict another node did it, or somebody was deleted: the next look at the state tells.
+-- one. False in a conflict: another node did it, or somebody was deleted, and the next look at the state tells.
 return function(lens, state)
 	local list, all = ask_all(lens, state.swept)
 	identify(list)
@@ -207,5 +207,5 @@ return function(lens, state)
 	local upto = #list > 0 and list[#list].touched.at + 1 or 0
 	if all then upto = math.max(upto, state.next) end
 	statements[#statements + 1] = store.swept_statement(lens.number, state.swept, upto)
-	rows.batch(statements)
+	return rows.batch(statements) ~= nil
 end

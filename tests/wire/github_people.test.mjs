@@ -84,6 +84,21 @@ test('lists_have_roles_teams_inside_and_counts', async () => {
 	assert.equal(page.headers.get('link'), `<${broker.url}/api/v3/orgs/acme/members?role=all&per_page=2&page=2>; rel="next", <${broker.url}/api/v3/orgs/acme/members?role=all&per_page=2&page=2>; rel="last"`);
 });
 
+test('what_this_is_not_about_is_an_empty_list', async () => {
+	assert.equal(await status(carol, '/users/acme'), 404, 'an organisation is nobody');
+	const personal = await tokenOf('carol', 'user');
+	for (const [route, target] of [['/user/repos'], ['/user/starred'], ['/user/keys'], ['/user/gpg_keys'], ['/user/followers'], ['/user/public_emails'], ['/notifications'], ['/orgs/{org}/repos', '/orgs/acme/repos'], ['/orgs/{org}/public_members', '/orgs/acme/public_members'],
+		['/orgs/{org}/teams/{team_slug}/repos', '/orgs/acme/teams/web/repos'], ['/users/{username}/keys', '/users/dave/keys'], ['/users/{username}/repos', '/users/dave/repos'], ['/users/{username}/followers', '/users/dave/followers']]) {
+		const answer = await ask(broker, target ?? route, { token: personal });
+		assert.deepEqual([answer.status, answer.body], [200, []], target ?? route);
+		assertSchema(route, answer.body);
+		assert.ok([401, 404].includes(await status(undefined, target ?? route)));
+	}
+	assert.deepEqual((await ask(broker, '/user/installations', { token: personal })).body, { total_count: 0, installations: [] });
+	assert.equal((await ask(broker, '/user/keys', { token: personal, method: 'POST' })).status, 403);
+	for (const target of ['/zen', '/octocat', '/emojis']) assert.equal(await status(undefined, target), 200, target);
+});
+
 test('search_finds_people_and_organisations_that_may_be_seen', async () => {
 	const find = (q, token = robot) => list('/search/users', `/search/users?q=${encodeURIComponent(q)}`, token);
 	assert.deepEqual([await find('da'), await find('acme type:org'), await find('acme type:user'), await find('boss in:login'), await find('big in:login'), await find('big')], [['dave'], ['acme'], [], ['boss'], [], ['boss']]);
