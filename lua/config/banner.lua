@@ -30,6 +30,10 @@ return function(data)
 		line("  3. build/tidelock try scope %s --user %s --app %s -c %s", mapping.label, user.label, application.label,
 			data.files[1])
 	end
+	local source = data.sources and data.sources[1]
+	if source then
+		line("  4. open %s/signin and continue with %s", settings.public_url, source.name)
+	end
 	line("")
 	return table.concat(out, "\n") .. "\n"
 end
