@@ -24,14 +24,20 @@ local function entry_of(key)
 	return counted[key]
 end
 
--- Raises while this address has to wait.
-function guesses.refuse(client_id, req)
+-- How long this address has to wait, in seconds; nil when it has not.
+function guesses.wait(client_id, req)
 	if places == 0 then
-		return
+		return nil
 	end
 	local entry = counted[key_of(client_id, req)]
 	local rest = entry and entry.until_ - time.mono() or 0
-	if rest > 0 then
+	return rest > 0 and rest or nil
+end
+
+-- Raises while it has.
+function guesses.refuse(client_id, req)
+	local rest = guesses.wait(client_id, req)
+	if rest then
 		err.raise("slow_down", "Too many failed attempts.", { status = 429, retry_after = math.ceil(rest) })
 	end
 end

@@ -3,6 +3,7 @@
 local check = require "kit/check"
 local clients = require "auth/clients"
 local finish = require "sources/finish"
+local guesses = require "auth/guesses"
 local id_token = require "sources/id_token"
 local problem = require "sources/problem"
 local profile = require "sources/profile"
@@ -116,11 +117,15 @@ local function need(context, value, kind, why, more)
 	return value
 end
 
+local function place_of(source) return "source " .. source.id end
+
 -- Both ways end with tokens and, of OpenID Connect, verified claims.
 local function redeemed(context, up, t, answer)
 	local source = context.source
 	local code = need(context, answer.code, "unusable", "the answer has no code")
 	local token, kind, why, more = tokens.redeem(source, up, code, upstream.callback_url(source), t.pkce and state.verifier(t) or nil)
+	-- Made-up codes must not have an upstream think ill of us.
+	if not token and kind == "refused" then guesses.count(place_of(source), context.req) end
 	need(context, token, kind, why, more)
 	if source.adapter ~= "oidc" then return token end
 	local claims, reason, sort = id_token.verify(source, up, token.id_token, { nonce = state.nonce(t), access_token = token.access_token })
@@ -142,6 +147,7 @@ function callback.GET(req, name)
 	if not up then problem.raise(context, "unreachable", why) end
 	check_issuer(context, up, answer)
 	if answer.error then refused(context, answer) end
+	if guesses.wait(place_of(source), req) then problem.page(context, "throttled", "too many failed attempts from this address") end
 	local token, claims = (t.kind == "id_token" and brought or redeemed)(context, up, t, answer)
 	if not proof.given(source, t.request, claims) then return finish.unproven(req, context, t) end
 	local arrived, kind, reason = profile.arrived(source, up, token, claims)

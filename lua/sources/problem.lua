@@ -21,6 +21,7 @@ local KINDS = {
 	expired     = { 400, "The sign-in at %s took longer than a quarter of an hour.", "Begin again from here." },
 	used        = { 400, "This answer of %s has been used already.", "If you are not signed in, begin again from here." },
 	denied      = { 403, "Your account at %s cannot be used here.", "Ask whoever runs this service." },
+	throttled   = { 429, "Too many sign-ins with %s have failed from where you are.", "Wait a minute and try again." },
 	unavailable = { 503, "The sign-in with %s could not be finished.", "Try again in a few seconds." },
 }
 
@@ -35,7 +36,7 @@ end
 -- being connected, application }. kind: of the table above. more: { text = instead of the kind's }.
 function problem.page(context, kind, cause, more)
 	local title, known = context.source.title, KINDS[kind]
-	err.raise("source_" .. kind, more.text or known[2]:format(title), {
+	err.raise("source_" .. kind, (more or {}).text or known[2]:format(title), {
 		status = known[1], advice = known[3], link = way_out(context), cause = cause,
 		title = (context.link and "Connecting %s did not work" or "Signing in with %s did not work"):format(title),
 	})

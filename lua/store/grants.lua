@@ -26,7 +26,7 @@ local JOINED = [[from grants g join users u on u.id = g.user_id join application
 	left join sessions s on s.id = g.session_id left join login_events l on l.id = g.login_event_id ]]
 
 local COLUMNS = "g.id as g_id, g.scopes as g_scopes, g.session_id, g.sid, g.claims_parameter, g.resources, g.act, g.application_id, "
-	.. "g.created_at as g_created_at, l.id as l_id, l.at_ms, l.method, l.amr, l.acr, " .. users.COLUMNS .. " "
+	.. "g.created_at as g_created_at, l.id as l_id, l.at_ms, l.method, l.amr, l.acr, l.source as l_source, " .. users.COLUMNS .. " "
 
 local LIVE = "select " .. COLUMNS .. JOINED .. "where g.id = $1 and " .. ALIVE
 	.. " and not exists (select 1 from revoked_jti r where r.jti = $4)"

@@ -18,6 +18,7 @@ const broker = await Broker.start({
 		+ 'subject_pool "people" { sources = { "open", "second", "shy", "secret", "trusting" } }\n'
 		+ declared('anybody', { kind: 'basic', name: 'Anybody', visibility: 'application' })
 		+ application('one', 'sources = { "shy" }') + application('two', 'sources = { "open", "secret" }') + application('three', 'sources = { "anybody" }')
+		+ application('feeder', 'grant_types = { "authorization_code", "urn:ietf:params:oauth:grant-type:token-exchange" }') + application('strict', 'sources = { "open" }, federated = { "feeder" }')
 		+ application('tv', 'sources = { "open" }, grant_types = { "authorization_code", "urn:ietf:params:oauth:grant-type:device_code" }'),
 });
 for (const name of names) doubles[name].register({ client_id: 'tidelock', client_secret: 'quiet', redirect_uris: [callback(broker, name)] });
@@ -192,6 +193,32 @@ test('a_device_of_an_application_that_demands_a_source_is_answered_by_who_came_f
 	const back = await person.choose(there, 'ada');
 	const confirm = await person.submit(back.page, {}, 'device');
 	assert.match(confirm.page.text, /id="device_answer"|Ada Lovelace/);
+});
+
+test('dex GHSA-7qjx: no_exchange_goes_round_the_source_that_an_application_demands', async () => {
+	const person = new Person(broker);
+	const token = async (away, client) => (await person.post('/application/o/token/', { grant_type: 'authorization_code', code: away.searchParams.get('code'), redirect_uri: redirectUri.web, client_id: client, client_secret: `${client}-secret` }, { cookies: false })).json.access_token;
+	const exchange = async (subject_token) => person.post('/application/o/token/', { grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange', subject_token, subject_token_type: 'urn:ietf:params:oauth:token-type:access_token', audience: 'strict', client_id: 'feeder', client_secret: 'feeder-secret' }, { cookies: false });
+	const { away } = await person.signIn((await person.open(ask('feeder'))).page);
+	const refused = await exchange(await token(away, 'feeder'));
+	assert.deepEqual([refused.status, refused.json.error], [400, 'invalid_target']);
+	assert.match(refused.json.error_description, /certain sources/);
+	await person.submit(await person.get('/signout'), {}, 'signout');
+	const { page } = await person.open(ask('feeder'));
+	const back = await person.choose(await take(person, page, 'open'), 'ada');
+	assert.equal((await exchange(await token(back.away, 'feeder'))).status, 200);
+});
+
+test('made_up_codes_are_not_sent_on_without_end', async () => {
+	const person = new Person(broker);
+	let last;
+	for (let i = 0; i < 22; i++) {
+		const state = new URL((await person.get('/source/oauth/login/second/', { from: '127.0.0.9' })).headers.location).searchParams.get('state');
+		last = await person.get(`/source/oauth/callback/second/?${new URLSearchParams({ code: `made-up-${i}`, state, iss: doubles.second.issuer })}`, { from: '127.0.0.9' });
+	}
+	assert.equal(last.status, 429, last.text);
+	assert.match(last.text, /Too many sign-ins/);
+	assert.match((await new Person(broker).signInAt('second', 'ada')).page.text, /Hello Ada/, 'elsewhere nobody waits');
 });
 
 test('C5_15_a_source_that_believes_everybody_says_so (IAM_BASIC_IDP)', async () => {

@@ -7,6 +7,7 @@ local policies    = require "auth/policies"
 local resources   = require "oidc/resources"
 local rows        = require "store/rows"
 local scope       = require "kit/scope"
+local session     = require "auth/session"
 local tokens      = require "auth/tokens"
 local users       = require "store/users"
 
@@ -63,6 +64,9 @@ function derived.answer(req, form, given)
 	end
 	-- S29: what the first application's policies leave now is the bound.
 	local most = policies.require(asked(live.application, live.scopes))
+	if not users.is_service(user) and not session.suits({ login = live.login or {} }, application) then
+		err.raise(given.refusal, "The application takes only those who signed in through certain sources.")
+	end
 	if needs_the_person(application, user) then
 		err.raise(given.refusal, "The application asks the person each time, and there is nobody to be asked.")
 	end
