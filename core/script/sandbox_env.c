@@ -104,9 +104,9 @@ static int l_setmetatable(lua_State *L)
 /* Values that a call may lack read as nil; any other unknown name is a slip of the pen. */
 static int undefined_name(lua_State *L)
 {
-	static const char *const optional[] = {"user", "application", "token", "session", "request",
-		"info", "claims", "source", "context", "scope", "ak_client_ip", "ak_is_sso_flow",
-		NULL};
+	static const char *const optional[] = {"user", "application", "provider", "token", "session",
+		"request", "http_request", "info", "claims", "properties", "source", "client",
+		"group_id", "context", "scope", "ak_client_ip", "ak_is_sso_flow", "utc_offset", NULL};
 	const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
 
 	for (const char *const *o = optional; *o; o++) {
@@ -452,13 +452,22 @@ static void tame_libraries(lua_State *L)
 	lua_pop(L, 2);
 }
 
-/* Runs lua/mapping/jail/NAME.lua with the primitives as its argument; it sets globals. Pushes what it returns. */
-static void run_asset(lua_State *L, const char *name)
+/* The primitives, which only our own files hold; what these share among themselves they put there, too. */
+static void push_core(lua_State *L)
 {
 	static const luaL_Reg core[] = {{"quote", l_quote}, {"number", l_number},
 		{"decode", l_json_decode}, {"log", l_log}, {"address", l_address},
 		{"address_text", l_address_text}, {"ask", sandbox_ask}, {"localtime", l_localtime},
 		{NULL, NULL}};
+
+	luaL_newlib(L, core);
+	lua_pushlightuserdata(L, NULL);
+	lua_setfield(L, -2, "null");
+}
+
+/* Runs lua/mapping/jail/NAME.lua with the core at that index as its argument; it sets globals. Pushes what it returns. */
+static void run_asset(lua_State *L, int core, const char *name)
+{
 	struct slice text;
 	char file[64], chunk[80];
 
@@ -468,9 +477,7 @@ static void run_asset(lua_State *L, const char *name)
 		luaL_error(L, "%s is missing", file);
 	if (luaL_loadbufferx(L, (const char *)text.p, text.n, chunk, "t") != LUA_OK)
 		lua_error(L);
-	luaL_newlib(L, core);
-	lua_pushlightuserdata(L, NULL);
-	lua_setfield(L, -2, "null");
+	lua_pushvalue(L, core);
 	lua_call(L, 1, 1);
 }
 
@@ -480,6 +487,7 @@ void sandbox_env_open(lua_State *L)
 		{"url_encode", l_base64_url_encode}, {"url_decode", l_base64_url_decode},
 		{NULL, NULL}};
 	static const char *const files[] = {"log", "json", "ip", "users", "texts", "world", "rules"};
+	int core;
 
 	open_libraries(L);
 	tame_libraries(L);
@@ -487,12 +495,15 @@ void sandbox_env_open(lua_State *L)
 	luaL_newlib(L, base64);
 	lua_setglobal(L, "base64");
 	lua_register(L, "sha256", l_sha256);
+	push_core(L);
+	core = lua_gettop(L);
 	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
-		run_asset(L, files[i]);
+		run_asset(L, core, files[i]);
 		lua_pop(L, 1);
 	}
-	run_asset(L, "given");
+	run_asset(L, core, "given");
 	lua_setfield(L, LUA_REGISTRYINDEX, SANDBOX_PREPARE);
+	lua_pop(L, 1);
 	lua_pushglobaltable(L);
 	lua_createtable(L, 0, 2);
 	lua_pushcfunction(L, undefined_name);

@@ -8,6 +8,7 @@ local events  = require "auth/events"
 local mapping = require "mapping/scopes"
 local report_failures = require "auth/failures"
 local scope   = require "kit/scope"
+local script  = require "mapping/script"
 local users   = require "store/users"
 
 local claims = {}
@@ -29,7 +30,7 @@ local function evaluate(context, view, scopes)
 		user = view, application = context.application, scopes = scopes,
 		token = { scopes = context.scopes, grant_type = context.grant_type },
 		session = { auth_time = login.at, amr = login.amr, acr = login.acr },
-		request = { client_ip = req.peer, path = req.path },
+		request = script.of_request(req),
 		person = context.user, req = context.req, login = context.login, session_id = context.session_id, depth = context.depth,
 	}
 	report(context, failures, dropped)

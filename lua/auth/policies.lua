@@ -7,6 +7,7 @@ local events  = require "auth/events"
 local mapping = require "mapping/policies"
 local report_failures = require "auth/failures"
 local scope   = require "kit/scope"
+local script  = require "mapping/script"
 local users   = require "store/users"
 
 local policies = {}
@@ -31,7 +32,7 @@ function policies.decide(asked)
 	if not names or #names == 0 then return { allowed = true, scopes = asked.scopes } end
 	local decision = mapping.decide {
 		user = users.view(asked.user), application = asked.application, scopes = asked.scopes, grant_type = asked.grant_type,
-		context = asked.context, login = asked.login, request = { client_ip = req.peer, path = req.path },
+		context = asked.context, login = asked.login, request = script.of_request(req),
 		person = asked.user, req = asked.req, session_id = asked.session_id, depth = asked.depth,
 	}
 	report(asked, decision)

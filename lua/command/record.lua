@@ -3,7 +3,7 @@ local print_ = require "command/print"
 local refuse = require "command/refuse"
 
 -- What says nothing about the script, and would only be in the way.
-local TAKEN_OUT = { "uid", "pk", "last_login", "date_joined" }
+local TAKEN_OUT = { "uid", "pk", "last_login", "date_joined", "password_change_date", "path" }
 
 local function groups_of(list)
 	local out = json.array {}
@@ -24,6 +24,7 @@ local function given_of(given)
 		user.groups, user.all_groups = groups_of(user.groups), groups_of(user.all_groups)
 		out.user = user
 	end
+	if given.request then out.request = { client_ip = given.request.client_ip, path = given.request.path } end
 	return out
 end
 

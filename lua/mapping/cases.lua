@@ -17,7 +17,7 @@ local FIELDS = { name = true, given = true, want = true, want_message = true, fa
 local function group_of(value)
 	local group = type(value) == "table" and value or { name = value }
 	return { name = group.name, uuid = group.uuid or group.name, attributes = group.attributes or {},
-		is_superuser = group.is_superuser or false }
+		is_superuser = group.is_superuser or false, parent_names = group.parent_names }
 end
 
 local function groups_of(list)
@@ -36,7 +36,8 @@ local function with_defaults(given, defaults)
 end
 
 local NOBODY = { username = "somebody", name = "Some Body", email = "somebody@example.org", email_verified = false, uid = "somebody",
-	uuid = "00000000-0000-4000-8000-000000000001", pk = 1, is_active = true, type = "internal", attributes = {} }
+	uuid = "00000000-0000-4000-8000-000000000001", pk = 1, is_active = true, type = "internal", path = "users",
+	is_superuser = false, attributes = {} }
 local APPLICATION = { slug = "example", name = "Example", client_id = "example" }
 
 local function user_of(given)

@@ -69,7 +69,7 @@ local function given_of(context)
 		user = context.user, application = script.application(context.application),
 		token = { scopes = token.scopes or context.scopes, grant_type = token.grant_type },
 		session = { auth_time = session.auth_time, amr = session.amr, acr = session.acr },
-		request = request, ak_client_ip = request.client_ip,
+		request = request, ak_client_ip = request.client_ip, ak_is_sso_flow = (context.login or {}).method == "source",
 	}
 end
 

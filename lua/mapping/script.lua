@@ -46,7 +46,14 @@ end
 
 function script.request(request)
 	request = request or {}
-	return { client_ip = request.client_ip, path = request.path }
+	return { client_ip = request.client_ip, path = request.path, method = request.method, user_agent = request.user_agent }
+end
+
+-- What script.request takes, of a request that came in.
+function script.of_request(req)
+	req = req or {}
+	local agent = (req.headers or {})["user-agent"]
+	return { client_ip = req.peer, path = req.path, method = req.method, user_agent = agent and agent:sub(1, 200) }
 end
 
 local function names_of(value)
@@ -148,6 +155,7 @@ function script.run(entry, given, about, exact)
 	about = setmetatable({}, { __index = about })
 	-- What is remembered until people change may not depend on the clock.
 	if entry.what ~= "GitHub mapping" then given.now = given.now or time.now() end
+	if given.request then given.request.obj = { name = entry.name } end
 	local answer, why = jail.run {
 		name = entry.name, chunk = "=" .. entry.script, source = entry.source, given = given, exact = exact,
 	}

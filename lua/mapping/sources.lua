@@ -117,7 +117,7 @@ local function given_of(source, came, req)
 		info = plain(came.info or {}), claims = plain(came.claims or {}),
 		token = { access_token = token.access_token, token_type = token.token_type, scope = token.scope, expires_in = token.expires_in },
 		source = { name = source.name, title = source.title, kind = source.kind }, client = { client_id = source.client_id },
-		request = script.request(req and { client_ip = req.peer, path = req.path }),
+		request = script.request(script.of_request(req)), ak_client_ip = req and req.peer, ak_is_sso_flow = true,
 	}
 end
 

@@ -1,5 +1,6 @@
 -- mapping/world.lua: what scripts ask for, judged by what their declaration says (`may`, S24) and bounded: other people, other hosts,
 -- names of hosts. Each is function(about, entry, …) → true and a value, or false and why not (mapping/script).
+local groups = require "store/groups"
 local script = require "mapping/script"
 local users  = require "store/users"
 
@@ -7,6 +8,7 @@ local world = {}
 
 local BODY_MAX = 128 * 1024
 local TIMEOUT = 4
+local MOST_MEMBERS = 1000
 local METHODS = { GET = true, POST = true, PUT = true, PATCH = true, DELETE = true, HEAD = true }
 -- They say where a message ends and whom it is for: ours alone to say.
 local OURS = { host = true, ["content-length"] = true, ["transfer-encoding"] = true, connection = true, te = true, upgrade = true }
@@ -24,17 +26,18 @@ end
 
 -- ---- people ----
 
-local COLUMNS = { username = true, email = true, name = true, uid = true, uuid = true, pk = true }
+local OF_USERS = { username = true, email = true, name = true, uid = true, uuid = true, pk = true }
+local OF_GROUPS = { name = true, uuid = true, pk = true }
 
 -- What { username = "x", attributes__address__city = "y" } says as columns and paths, or nil and the name that nobody has.
-local function read_filter(filter)
+local function read_filter(filter, known)
 	local columns, paths = {}, {}
 	for key, value in pairs(filter) do
 		if type(key) ~= "string" or (type(value) ~= "string" and math.type(value) ~= "integer") then return nil end
 		local path = key:match("^attributes__(.+)$")
 		if path then
 			paths[#paths + 1] = { path = path, value = value }
-		elseif COLUMNS[key] then
+		elseif known[key] then
 			columns[key] = value
 		else
 			return nil
@@ -43,9 +46,9 @@ local function read_filter(filter)
 	return columns, paths
 end
 
-local function fits(user, paths)
+local function fits(thing, paths)
 	for _, each in ipairs(paths) do
-		local value = user.attributes
+		local value = thing.attributes
 		for part in (each.path .. "__"):gmatch("(.-)__") do value = type(value) == "table" and value[part] or nil end
 		if value ~= each.value then return false end
 	end
@@ -55,10 +58,23 @@ end
 -- An unknown field finds nobody, as in authentik.
 function world.user_by(_, entry, filter)
 	if not (entry.may and entry.may.users) then return not_allowed(entry, "users = true") end
-	local columns, paths = read_filter(type(filter) == "table" and filter or {})
+	local columns, paths = read_filter(type(filter) == "table" and filter or {}, OF_USERS)
 	if not columns or (next(columns) == nil and #paths == 0) then return true, nil end
 	for _, user in ipairs(users.matching(columns, paths)) do
 		if fits(user, paths) then return true, users.view(user) end
+	end
+	return true, nil
+end
+
+function world.group_by(_, entry, filter)
+	if not (entry.may and entry.may.users) then return not_allowed(entry, "users = true") end
+	local columns, paths = read_filter(type(filter) == "table" and filter or {}, OF_GROUPS)
+	if not columns or (next(columns) == nil and #paths == 0) then return true, nil end
+	for _, group in ipairs(groups.matching(columns, paths)) do
+		if fits(group, paths) then
+			return true, { name = group.name, pk = group.pk, uuid = group.id, attributes = group.attributes,
+				is_superuser = groups.is_superuser(group), users = groups.member_names(group, MOST_MEMBERS) }
+		end
 	end
 	return true, nil
 end

@@ -32,6 +32,50 @@ function groups.parents(group)
 		where p.group_id = $1 order by g.name]], group.id)
 end
 
+-- The names of at most so many who are in it themselves.
+function groups.member_names(group, most)
+	local out = json.array {}
+	for index, row in ipairs(rows.all([[select u.username from memberships m join users u on u.id = m.user_id
+		where m.group_id = $1 order by u.username limit $2]], group.id, most)) do
+		out[index] = row.username
+	end
+	return out
+end
+
+-- Whether its members may do everything here.
+function groups.is_superuser(group)
+	for _, name in ipairs(group.permissions) do
+		if name == "everything" then return true end
+	end
+	return false
+end
+
+-- What the text of attributes is like (escape '!') that have { path = "a__b", value } somewhere among them.
+function groups.like(each)
+	local leaf = each.path:gsub("^.*__", "")
+	local text = json.encode(leaf) .. ":" .. json.encode(each.value)
+	return "%" .. text:gsub("[%%_!]", "!%0") .. "%"
+end
+
+-- Candidates for what a script asks, as users.matching has them: of columns name, uuid and pk. At most 100, by name.
+local COLUMNS = { name = "name", uuid = "id", pk = "pk" }
+
+function groups.matching(columns, paths)
+	local conditions, values = { "declared <> 2" }, {}
+	local function add(text, value)
+		values[#values + 1] = value
+		conditions[#conditions + 1] = text:format(#values)
+	end
+	for name, column in pairs(COLUMNS) do
+		if columns[name] ~= nil then add(column .. " = $%d", columns[name]) end
+	end
+	for _, each in ipairs(paths) do add("attributes like $%d escape '!'", groups.like(each)) end
+	local list = rows.all("select * from groups where " .. table.concat(conditions, " and ") .. " order by name limit 100",
+		table.unpack(values))
+	for _, row in ipairs(list) do from(row) end
+	return list
+end
+
 function groups.is_tombstone(name)
 	return rows.one("select at from tombstones where kind = 'group' and name = $1", name) ~= nil
 end

@@ -1,6 +1,7 @@
 -- store/users.lua: people. A user row is { id, pk, username, name, email, email_verified, type, active, attributes, uid,
 -- uuid, valid_from, declared (0, 1, 2: see the migration), directory (the version of all groups when it was read), created_at,
 -- last_login_at, password_at }; the password's hash is never in it.
+local groups = require "store/groups"
 local rows = require "store/rows"
 local subjects = require "store/subjects"
 
@@ -58,11 +59,7 @@ function users.matching(columns, paths)
 			add("u." .. name .. " = $%d", columns[name])
 		end
 	end
-	for _, each in ipairs(paths) do
-		local leaf = each.path:gsub("^.*__", "")
-		local text = json.encode(leaf) .. ":" .. json.encode(each.value)
-		add("u.attributes like $%d escape '!'", "%" .. text:gsub("[%%_!]", "!%0") .. "%")
-	end
+	for _, each in ipairs(paths) do add("u.attributes like $%d escape '!'", groups.like(each)) end
 	local out = {}
 	local sql = SELECT .. "where " .. table.concat(conditions, " and ") .. " order by u.pk limit 100"
 	for index, row in ipairs(rows.all(sql, table.unpack(values))) do
@@ -100,9 +97,17 @@ local ALL = [[with recursive reach (user_id, id) as (
 		select user_id, group_id from memberships where user_id in (%s)
 		union select r.user_id, p.parent_id from group_parents p join reach r on r.id = p.group_id
 	) select r.user_id, g.id, g.pk, g.name, g.attributes, g.permissions, g.declared,
-		exists (select 1 from memberships m where m.user_id = r.user_id and m.group_id = g.id) as direct
+		exists (select 1 from memberships m where m.user_id = r.user_id and m.group_id = g.id) as direct,
+		exists (select 1 from group_parents p where p.group_id = g.id) as nested
 	from reach r join groups g on g.id = r.id where g.declared <> 2 order by g.name]]
 local OF_ONE = ALL:format("$1")
+
+-- Of those groups, which are in which.
+local PARENTS = [[with recursive reach (id) as (
+		select group_id from memberships where user_id in (%s)
+		union select p.parent_id from group_parents p join reach r on r.id = p.group_id
+	) select p.group_id, g.name from group_parents p join reach r on r.id = p.group_id join groups g on g.id = p.parent_id
+	where g.declared <> 2 order by g.name]]
 
 -- Groups change seldom and are asked at every token: remembered under the version of the directory, which came with the
 -- user's row and which every change of groups and memberships moves on. Borrowed by all who ask. By user: { version, groups,
@@ -118,9 +123,19 @@ local function remember(id, entry)
 	known[id] = entry
 end
 
+local function add_parents(shared, ids)
+	for _, row in ipairs(rows.all(PARENTS:format("$" .. table.concat(rows.numbers(1, #ids), ", $")), table.unpack(ids))) do
+		local group = shared[row.group_id]
+		if group then
+			group.parent_names = group.parent_names or json.array {}
+			table.insert(group.parent_names, row.name)
+		end
+	end
+end
+
 -- By user's id, what `sql` finds for people at a version of the directory. A group is one table for all that are in it.
 local function entries_of(sql, version, ids)
-	local out, shared = {}, {}
+	local out, shared, nested = {}, {}, false
 	for _, id in ipairs(ids) do
 		out[id] = { version = version, groups = {}, direct = {} }
 	end
@@ -131,7 +146,9 @@ local function entries_of(sql, version, ids)
 		if row.direct == 1 or row.direct == true then
 			entry.direct[#entry.direct + 1] = shared[row.id]
 		end
+		nested = nested or row.nested == 1 or row.nested == true
 	end
+	if nested then add_parents(shared, ids) end
 	return out
 end
 
@@ -185,16 +202,20 @@ end
 
 -- What scripts see of a person: names and fields as authentik's expressions know them.
 function users.view(user)
-	local direct, all, seen = json.array {}, json.array {}, {}
+	local direct, all, seen, superuser = json.array {}, json.array {}, {}, false
 	for index, group in ipairs(users.all_groups(user)) do
-		seen[group.id] = { name = group.name, pk = group.pk, uuid = group.id, attributes = group.attributes }
+		seen[group.id] = { name = group.name, pk = group.pk, uuid = group.id, attributes = group.attributes,
+			is_superuser = groups.is_superuser(group), parent_names = group.parent_names }
+		superuser = superuser or seen[group.id].is_superuser
 		all[index] = seen[group.id]
 	end
 	for index, group in ipairs(users.groups(user)) do direct[index] = seen[group.id] end
+	local path = user.attributes.path
 	return {
 		username = user.username, name = user.name, email = user.email, email_verified = user.email_verified,
 		uid = user.uid, uuid = user.uuid, pk = user.pk, is_active = user.active, date_joined = user.created_at,
-		last_login = user.last_login_at, type = user.type, attributes = user.attributes,
+		last_login = user.last_login_at, password_change_date = user.password_at, type = user.type,
+		path = type(path) == "string" and path or "users", is_superuser = superuser, attributes = user.attributes,
 		groups = direct, all_groups = all,
 	}
 end

@@ -8,7 +8,16 @@ function ak_user_by(filter)
 	if type(filter) ~= "table" or next(filter) == nil then
 		error("ak_user_by: say whom, like { username = \"alice\" }", 2)
 	end
-	return ask("user_by", filter)
+	return core.user(ask("user_by", filter))
+end
+
+-- The first group of { name = "x" }, { uuid = … }, { pk = … } or { attributes__floor = 3 }, with `users`: the names of those who are in it
+-- themselves, 1,000 at most; or nil. Needs may.users.
+function ak_group_by(filter)
+	if type(filter) ~= "table" or next(filter) == nil then
+		error("ak_group_by: say which, like { name = \"staff\" }", 2)
+	end
+	return core.group(ask("group_by", filter))
 end
 
 -- Another policy's opinion: { passing, messages, raw_result }. Values are added to the context that it sees.
