@@ -36,6 +36,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (root)
 		walk(root, &count);
 	json_free(root);
+	/* What is right is right with names that may be repeated, too. */
+	parsed = json_parse_names(slice_of(copy, size), JSON_NAMES_REPEATED, &root, &error, &offset);
+	if (valid == ST_OK && parsed != ST_OK)
+		abort();
+	if (root)
+		walk(root, &count);
+	json_free(root);
 	free(copy);
 	return 0;
 }

@@ -7,7 +7,9 @@ local groups = require "store/groups"
 local identities = require "store/identities"
 local mapping = require "mapping/sources"
 local rows = require "store/rows"
+local nearest = require "config/nearest"
 local sources = require "auth/sources"
+local types = require "config/types"
 local conversions = require "mapping/conversions"
 local config_sources = require "config/sources"
 local users = require "store/users"
@@ -391,6 +393,41 @@ local cases = {
 		somebody.token = { access_token = "at", refresh_token = "secret", id_token = "secret" }
 		assert(land(with { "secrets" }, somebody).username == "atnilnil")
 		mapping.declare {}
+	end,
+	["a damaged document of Akkess's is read or refused, never a mistake of the program"] = function()
+		local state, read, refusals = 20260101, 0, 0
+		local function random(most)
+			state = (state * 1103515245 + 12345) % 2147483648
+			return state // 65536 % most + 1
+		end
+		local parts = { "null", "true", "[]", "{}", "-1", '""', '"x"', '"PUBLIC"', '"http://a b"', "1e300", '"\\u0000"', '{"attribute":7}' }
+		for _ = 1, 3000 do
+			local text = random(2) == 1 and OIDC or OAUTH2
+			for _ = 1, random(3) do
+				local at, how = random(#text), random(3)
+				if how == 1 then
+					text = text:sub(1, at - 1) .. text:sub(at + random(8))
+				elseif how == 2 then
+					text = text:gsub('"[^"]*"', { [text:match('"[^"]*"', at) or ""] = '"' .. parts[random(#parts)]:gsub('["\\\\]', "") .. '"' })
+				else
+					text = text:gsub(': ("[^"]*")', function(value) return random(4) == 1 and ": " .. parts[random(#parts)] or ": " .. value end)
+				end
+			end
+			local settings, why = akkess.of_file(text)
+			if settings then
+				local more = settings.more
+				settings.more = nil
+				local wrong = {}
+				local out = types.check(config_sources.schema, settings, function(_, message) wrong[#wrong + 1] = message end, nearest)
+				out.label, out.more = "x", more
+				config_sources.complete(out, function(_, message) wrong[#wrong + 1] = message end)
+				if #wrong == 0 then read = read + 1 end
+			else
+				assert(type(why) == "string" and why ~= "")
+				refusals = refusals + 1
+			end
+		end
+		assert(read > 50 and refusals > 500, read .. " read, " .. refusals .. " refused")
 	end,
 	["group matching links by name or denies, and fills nothing that gives permissions (S25)"] = function()
 		group "linked"

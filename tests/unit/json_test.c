@@ -154,6 +154,27 @@ static void says_where_it_went_wrong(void **state)
 	assert_int_equal(offset, 13);
 }
 
+static void names_may_be_repeated_where_that_is_asked_for(void **state)
+{
+	struct json *root;
+	const char *error;
+	size_t offset;
+
+	(void)state;
+	assert_int_equal(json_parse_names(SLICE_LIT("{\"a\":1,\"b\":[{\"c\":2,\"c\":3}],\"a\":4}"),
+				 JSON_NAMES_REPEATED, &root, &error, &offset),
+		ST_OK);
+	const struct json *first = json_first(root), *last = json_next(json_next(first));
+	assert_int_equal(json_integer(first), 1);
+	assert_int_equal(json_integer(last), 4);
+	assert_null(json_next(last));
+	json_free(root);
+	/* Everything else is as strict as ever. */
+	assert_int_equal(json_parse_names(SLICE_LIT("{\"a\":1,\"a\":01}"), JSON_NAMES_REPEATED,
+				 &root, &error, &offset),
+		ST_BAD);
+}
+
 static void text_decides_integer_or_float(void **state)
 {
 	struct json *root;
@@ -243,6 +264,7 @@ int main(void)
 		cmocka_unit_test(refuses_everything_else),
 		cmocka_unit_test(refuses_a_nul_in_the_text),
 		cmocka_unit_test(says_where_it_went_wrong),
+		cmocka_unit_test(names_may_be_repeated_where_that_is_asked_for),
 		cmocka_unit_test(text_decides_integer_or_float),
 		cmocka_unit_test(writes_what_reads_back_the_same),
 		cmocka_unit_test(ten_times_the_members_take_at_most_fifteen_times_the_work),
