@@ -9,18 +9,26 @@ local function plain(uri)
 	return #uri <= 2000 and not uri:find("[%z\1-\32\\#\x7f-\xff]")
 end
 
--- Unreserved characters as themselves (RFC 3986 6.2.2.2); nil for segments that a browser would take away.
+-- What servers make of a path that decode it once more than others, or cut what follows a semicolon: does it leave its folder, or hold
+-- what no address has?
+local function crooked(path)
+	local text = path
+	for _ = 1, 3 do text = text:gsub("%%(%x%x)", function(digits) return string.char(tonumber(digits, 16)) end) end
+	if text:find("%c") or not utf8.len(text) then return true end
+	for segment in (text:gsub("\\", "/") .. "/"):gmatch("([^/]*)/") do
+		local name = segment:match("^[^;]*")
+		if name == "." or name == ".." then return true end
+	end
+	return false
+end
+
+-- Unreserved characters as themselves (RFC 3986 6.2.2.2); nil where two readers could understand two things.
 local function normalised(path)
+	if crooked(path) then return nil end
 	local text = path:gsub("%%(%x%x)", function(digits)
 		local byte = string.char(tonumber(digits, 16))
 		return byte:find("[%w%-._~]") and byte or "%" .. digits:upper()
 	end)
-	-- An encoded slash or backslash makes segments for some readers.
-	for segment in (text:gsub("%%2F", "/"):gsub("%%5C", "/") .. "/"):gmatch("([^/]*)/") do
-		if segment == "." or segment == ".." then
-			return nil
-		end
-	end
 	return text == "" and "/" or text
 end
 

@@ -38,14 +38,15 @@ test('redirect_uri_may_be_left_out_where_one_is_registered', async () => {
 
 test('S18_sub_paths_of_a_registered_address_and_nothing_else', async () => {
 	for (const good of ['https://forge.example.org/users/auth', 'https://forge.example.org/users/auth/github/callback',
-		'https://FORGE.example.org/users/auth/x?y=1', 'https://forge.example.org/users/%61uth/x', 'https://forge.example.org/second?tenant=1',
+		'https://FORGE.example.org/users/auth/x?y=1', 'https://forge.example.org/users/%61uth/x', 'https://forge.example.org/users/auth/a;b/..c/%C3%A9%20x', 'https://forge.example.org/second?tenant=1',
 		'https://forge.example.org/second?tenant=1&more=2']) {
 		const { away } = await authorize(broker, 'forge', { redirect_uri: good }, { browser: alice });
 		assert.ok(away.searchParams.get('code'), good);
 	}
 	for (const bad of ['http://forge.example.org/users/auth', 'https://forge.example.org/users/authority', 'https://forge.example.org/users',
 		'https://forge.example.org/users/auth/../../evil', 'https://forge.example.org/users/auth/%2e%2e/evil', 'https://forge.example.org/users/auth/..%2fevil',
-		'https://forge.example.org/users/auth/%2E./evil', 'https://forge.example.org/users/auth\\..\\evil', 'https://forge.example.org:444/users/auth', 'https://evil@forge.example.org/users/auth',
+		'https://forge.example.org/users/auth/%2E./evil', 'https://forge.example.org/users/auth/..;/evil', 'https://forge.example.org/users/auth/%2e%2e%3Bx=1/evil', 'https://forge.example.org/users/auth/%252e%252e/evil', 'https://forge.example.org/users/auth/..%252fevil',
+		'https://forge.example.org/users/auth/x%0d%0ay', 'https://forge.example.org/users/auth/%00', 'https://forge.example.org/users/auth/%c0%ae%c0%ae/evil', 'https://forge.example.org/users/auth\\..\\evil', 'https://forge.example.org:444/users/auth', 'https://evil@forge.example.org/users/auth',
 		'https://forge.example.org.evil.example/users/auth', 'https://sub.forge.example.org/users/auth', 'https://forge.example.org/users/auth#x',
 		'https://forge.example.org/second', 'https://forge.example.org/second?tenant=12', 'https://forge.example.org/second?x=1&tenant=1', 'javascript:alert(1)', '//forge.example.org/users/auth']) {
 		const page = await alice.get(authorizeUrl('forge', { redirect_uri: bad }));

@@ -243,6 +243,10 @@ test('what_is_too_much_is_refused_at_once_and_the_broker_goes_on', async () => {
 	}
 	const [error] = await errors(`query($x:String!){${Array.from({ length: 90 }, (_, i) => `a${i}:user(login:$x){login}`).join(' ')}}`, { x: 'x'.repeat(60000) });
 	assert.equal(error.type, 'RESOURCE_LIMITS_EXCEEDED', 'what does not exist is not repeated for ever');
+	const logins = (count) => ({ u: Array.from({ length: count }, (_, i) => `nobody-${i}`) });
+	const byLogins = (aliases) => `query($u:[String!]){organization(login:"acme"){${Array.from({ length: aliases }, (_, i) => `a${i}:teams(userLogins:$u){totalCount}`).join(' ')}}}`;
+	assert.equal((await errors(byLogins(1), logins(101)))[0].type, 'ARGUMENT_LIMIT', 'each name is looked up');
+	assert.equal((await errors(byLogins(200), logins(100)))[0].type, 'RESOURCE_LIMITS_EXCEEDED');
 	assert.deepEqual(await data('{rateLimit{cost nodeCount used} viewer{organizations(first:3){nodes{teams(first:7){totalCount}}}}}').then((found) => found.rateLimit), { cost: 1, nodeCount: 24, used: 0 });
 });
 

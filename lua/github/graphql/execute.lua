@@ -7,8 +7,8 @@ local plan    = require "github/graphql/plan"
 
 local execute = {}
 
--- Of one request. A field is one step, what it looks up more (types.lua, cost).
-local MOST_STEPS, MOST_BYTES, MOST_ERRORS = 100000, 4 << 20, 100
+-- Of one request. A field is one step, what it looks up more (types.lua, cost), and each thing that its arguments list so many.
+local MOST_STEPS, MOST_BYTES, MOST_ERRORS, OF_LISTED = 100000, 4 << 20, 100, 10
 
 local function exceeded() failure.raise("Resource limits for this query exceeded.", { type = "RESOURCE_LIMITS_EXCEEDED" }) end
 
@@ -54,7 +54,7 @@ end
 
 local function field(x, group, on, source, path)
 	local defined = group.field
-	spend(x, 1 + (defined.cost or 0))
+	spend(x, 1 + (defined.cost or 0) + OF_LISTED * group.listed)
 	local value, problem
 	if defined == x.plan.schema.typename then
 		value = on.name

@@ -2,7 +2,8 @@
 -- fragments spread, fields of one name merged, what @skip and @include leave out gone. Everything is bounded here, before anything is
 -- looked up: fragments that spread one another make a short text long.
 --
--- group = { key, node, nodes = those that were merged, field, arguments, below = groups by object type }
+-- group = { key, node, nodes = those that were merged, field, arguments, listed = how many things these list, below = groups by object
+-- type }
 local failure   = require "github/graphql/failure"
 local lexer     = require "github/graphql/lexer"
 local pause     = require "github/graphql/pause"
@@ -14,7 +15,7 @@ local plan = {}
 
 -- GitHub's limit is that of nodes (and 100 of one connection); it has others that it does not tell.
 local DEEPEST, MOST_SELECTIONS, MOST_NODES, MOST_ERRORS = 25, 5000, 500000, 100
-local LARGEST_PAGE = 100
+local LARGEST_PAGE, LONGEST_LIST = 100, 100
 
 local function place(p, node) return { lexer.place(p.document.source, node.at) } end
 
@@ -122,11 +123,18 @@ local function arguments_of(p, group)
 		failure.raise(("Argument '%s' on Field '%s' has an invalid value (null). Expected type '%s'."):format(wrong.name, group.field.name,
 			types.print(wrong.type)), { locations = place(p, group.node) })
 	end
-	-- Nothing of ours tells null from absent.
+	local listed = 0
 	for name, value in pairs(given) do
+		-- Nothing of ours tells null from absent.
 		if value == json.null then given[name] = nil end
+		local count = type(value) == "table" and #value or 0
+		if count > LONGEST_LIST then
+			failure.raise(("You may not provide more than %d %s; you provided %d."):format(LONGEST_LIST, name, count),
+				{ type = "ARGUMENT_LIMIT", locations = place(p, group.node) })
+		end
+		listed = listed + count
 	end
-	return given
+	return given, listed
 end
 
 -- What is wrong with the pages that a connection is asked for: GitHub gives nothing without a bound. Its length alone needs none.
@@ -179,7 +187,7 @@ end
 judge = function(p, groups, times, depth)
 	if depth > DEEPEST then failure.raise(("The query is more than %d levels deep."):format(DEEPEST)) end
 	for _, group in ipairs(groups) do
-		group.arguments = arguments_of(p, group)
+		group.arguments, group.listed = arguments_of(p, group)
 		if group.field.scopes and not p.allowed(group.field.scopes) then add(p, scope_error(p, group)) end
 		judge_below(p, group, times, depth)
 	end
