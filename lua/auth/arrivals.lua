@@ -135,6 +135,8 @@ function arrivals.decide(source, came, current, req, trying)
 	if not properties then return refuse(why.reason, why.cause, nil, why.person) end
 	local outcome = known(source, came, current) or (current and link_to(current)) or by_waiting_name(source, came, properties)
 		or by_matching(source, properties) or enrol(source, came, properties)
+	-- What stood in the way may be the same person, who came in by another browser meanwhile.
+	if outcome.kind == "refuse" then outcome = known(source, came, current) or outcome end
 	outcome.properties = properties
 	if outcome.kind == "refuse" then return outcome end
 	local plan, denied = source_groups.plan(source, outcome.user and outcome.user.id, properties.groups)
