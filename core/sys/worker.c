@@ -478,8 +478,11 @@ static enum st open_services(const char *data, char *error)
 
 static void close_services(void)
 {
-	if (worker.loading.vm)
-		vm_free(worker.loading.vm);
+	/* Its start is cancelled by this, which is told as a load that failed. */
+	struct vm *unfinished = worker.loading.vm;
+
+	worker.loading.vm = NULL;
+	vm_free(unfinished);
 	loading_close(&worker.loading);
 	http_server_free(worker.server);
 	vm_free(worker.vm);
