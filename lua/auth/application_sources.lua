@@ -95,12 +95,13 @@ local function secret_of(before, one)
 	return store.secret(before)
 end
 
--- Puts `list` (of read) in the place of the application's own. How often somebody changes it at the same time: the second waits, or fails.
--- Returns true, or nil when somebody was quicker.
+-- Puts `list` (of read) in the place of the application's own, whole. Returns true, or nil when somebody was quicker.
 function application_sources.replace(application, list, how)
 	local statements, before, names = {}, {}, {}
 	local function add(more) table.move(more, 1, #more, #statements + 1, statements) end
-	for _, row in ipairs(store.of_application(application.id)) do before[row.key] = row end
+	local rows_before = store.of_application(application.id)
+	for _, row in ipairs(rows_before) do before[row.key] = row end
+	statements[1] = store.unchanged_statement(application.id, #rows_before)
 	for _, one in ipairs(list) do
 		local row = before[one.key]
 		before[one.key] = nil

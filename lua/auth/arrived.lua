@@ -43,10 +43,14 @@ local function verified(source, came, email)
 	return false
 end
 
+-- As many as a mapping may give: a group is a row here.
+local MOST_GROUPS = 5000
+
 local function group_of(item)
 	if type(item) == "table" then
-		local id = arrived.text(item.id) or arrived.text(item.name)
-		return id and #id <= 255 and { id = id, name = arrived.text(item.name) or id } or nil
+		local name = arrived.text(item.name)
+		local id = arrived.text(item.id) or name
+		return id and #id <= 255 and { id = id, name = name and #name <= 255 and name or id } or nil
 	end
 	local id = arrived.text(item)
 	return id and #id <= 255 and { id = id, name = id } or nil
@@ -101,10 +105,16 @@ local function convert(source, came, properties, req)
 	properties.groups = arrived.groups(made.groups)
 end
 
+local function too_many(properties)
+	if #(properties.groups or {}) <= MOST_GROUPS then return nil end
+	return { reason = "groups_unread", cause = ("the source tells of more than %d groups"):format(MOST_GROUPS) }
+end
+
 -- The properties, or nil and { reason, cause, person = what is about the person }. trying: see mapping/sources.run.
 function arrived.properties(source, came, req, trying)
 	local properties, refusal = arrived.base(source, came), nil
 	if source.conversion_rules then refusal = convert(source, came, properties, req) end
+	refusal = refusal or too_many(properties)
 	if refusal or #source.mappings == 0 then return not refusal and properties or nil, refusal end
 	local made, failure = mapping.run(source, came, properties, req, trying)
 	if made then return made end

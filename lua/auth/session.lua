@@ -67,7 +67,7 @@ local function made(req, user, how, sid, secret, browser)
 	local now = time.now()
 	local login = {
 		id = crypto.id(), user_id = user.id, at_ms = time.now_ms(), method = how.method, amr = how.amr or {}, acr = how.acr,
-		address = req.peer, source = how.source and how.source.name,
+		address = req.peer, source = how.source and how.source.name, proven_at = how.source and how.source.proven_at,
 	}
 	return login, {
 		id = crypto.id(), keyed_cookie = secrets.keyed(secret), user_id = user.id, login_event_id = login.id, sid = sid,
@@ -100,8 +100,8 @@ end
 -- A new login event, a new session and a new browser id; what the browser held before ends (S12, security-cases 3). Who signs in
 -- again is the same to the applications: the session keeps its sid, and none is told of a sign-out.
 -- how: { method, amr, acr, before = statements that have to hold first, statements = what else belongs into the same batch, source =
--- { name, subject, sid } of the upstream's session that it came from }. Returns the session and the browser id; or nil and the index
--- of what did not hold, `before` counted first.
+-- { name, subject, sid, proven_at } of the upstream's session that it came from }. Returns the session and the browser id; or nil and
+-- the index of what did not hold, `before` counted first.
 function session.sign_in(req, response, user, how)
 	local old = session.current(req)
 	local same = old and old.user_id == user.id
@@ -121,7 +121,7 @@ function session.sign_in(req, response, user, how)
 		id = row.id, sid = row.sid, browser = row.browser, created_at = row.created_at, seen_at = row.created_at,
 		expires_at = row.expires_at, user_id = user.id, user = user,
 		login = { id = login.id, at = login.at_ms // 1000, at_ms = login.at_ms, method = login.method, amr = login.amr,
-			acr = login.acr, source = login.source },
+			acr = login.acr, source = login.source, proven_at = login.proven_at },
 	}
 	cookies.set(response, session.STATE_COOKIE, session.browser_state(req.session), nil, cookies.READABLE)
 	return req.session, browser
@@ -193,8 +193,12 @@ local function fresh(t, current)
 	return current.login.at_ms > t.started_ms
 end
 
+-- Of who came through an upstream it counts when the person signed in there (S28): it may have been yesterday.
 local function too_old(t, current)
-	return t.max_age and (t.max_age == 0 or time.now() - current.login.at > t.max_age)
+	if not t.max_age then return false end
+	local login = current.login
+	local at = login.source and (login.proven_at or 0) or login.at
+	return t.max_age == 0 or time.now() - at > t.max_age
 end
 
 -- The sub that an ID token for `t` would have: what hints and the claims parameter speak of.

@@ -39,7 +39,7 @@ local function add(row, source, options)
 end
 
 local function remove(row, source, options)
-	if options.subject then return { identities.unlink_statement(source.pool, options.subject, row.id) } end
+	if options.subject then return identities.unlink_statements(source.pool, options.subject, row.id) end
 	return identities.forget_name_statements(source.pool, options.username, row.id)
 end
 

@@ -5,7 +5,6 @@ local csrf        = require("auth/csrf")
 local err         = require("kit/err")
 local events      = require("auth/events")
 local identities  = require("store/identities")
-local kept_tokens = require("store/kept_tokens")
 local pages       = require("pages/pages")
 local password    = require("auth/password")
 local permissions = require("auth/permissions")
@@ -83,7 +82,7 @@ function accounts.connect(req, home)
 	if not user then return home(req, current, { problem = WORDS[statements] }, STATUS[statements]) end
 	task.detach()
 	err.need(rows.batch(statements), "unavailable")
-	local t = transaction.new { session = current.id, browser = session.browser(req) }
+	local t = transaction.new { source = source.id, session = current.id, browser = session.browser(req) }
 	return pages.continue {
 		url = ("/source/oauth/login/%s/?link=%s"):format(source.name, url.encode(transaction.seal(t, LINK))), application = source.title,
 		request_id = req.id,
@@ -95,13 +94,11 @@ function accounts.disconnect(req)
 	local list = identities.of_user(current.user_id)
 	for _, identity in ipairs(list) do
 		if handle(identity) == form.account and may_go(current.user, list, identity) then
+			local statements = identities.unlink_statements(identity.pool, identity.subject, current.user_id)
+			statements[#statements + 1] = events.statement { kind = "account_disconnected", user = current.user, session = current,
+				req = req, reason = "source " .. identity.source }
 			task.detach()
-			rows.batch {
-				identities.unlink_statement(identity.pool, identity.subject, current.user_id),
-				kept_tokens.forget_statement(current.user_id, identity.source),
-				events.statement { kind = "account_disconnected", user = current.user, session = current, req = req,
-					reason = "source " .. identity.source },
-			}
+			rows.batch(statements)
 			return reply.see_other("/?done=disconnected")
 		end
 	end

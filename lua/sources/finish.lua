@@ -4,6 +4,7 @@ local arrivals = require "auth/arrivals"
 local events = require "auth/events"
 local kept = require "sources/kept"
 local problem = require "sources/problem"
+local proof = require "sources/proof"
 local reply = require "kit/reply"
 local request = require "auth/request"
 local rows = require "store/rows"
@@ -37,7 +38,8 @@ local function sign_in(req, context, t, arrived, user, statements)
 	local before = table.move(statements, 1, #statements, 2, { state.use_statement(t) })
 	local current, index = session.sign_in(req, answer, user, {
 		method = "source", amr = methods_of(claims), before = before,
-		source = { name = source.name, subject = claims.sub, sid = type(claims.sid) == "string" and #claims.sid <= 255 and claims.sid or nil },
+		source = { name = source.name, subject = claims.sub, proven_at = proof.proven_at(source, claims),
+			sid = type(claims.sid) == "string" and #claims.sid <= 255 and claims.sid or nil },
 	})
 	if not current then return nil, index end
 	return onward(req, answer, t.request, current)

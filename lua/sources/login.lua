@@ -89,12 +89,12 @@ end
 
 -- ---- from where ----
 
--- The form that asked for the password has sealed whose account is to be connected; it is good for the same session only.
-local function linking(req, sealed)
+-- The form that asked for the password has sealed whose account is to be connected; it is good for that source and the same session only.
+local function linking(req, source, sealed)
 	local t = sealed and transaction.open(sealed, session.browser(req), LINK)
 	local current = session.current(req)
 	if not sealed then return nil end
-	if not t or not current or t.session ~= current.id then
+	if not t or not current or t.session ~= current.id or t.source ~= source.id then
 		err.raise("expired_request", "The form to connect an account was sent too long ago, or by somebody else.",
 			{ status = 400, advice = "Begin again on your account's page.", link = { href = "/", text = "Your account" } })
 	end
@@ -113,7 +113,7 @@ function login.GET(req, name)
 	local opened, application = request.open(query.request, session.browser(req))
 	local source = login.source(name, application)
 	demanded(source, application)
-	local link = linking(req, query.link)
+	local link = linking(req, source, query.link)
 	if source.adapter == "basic" then return require("sources/basic").ask(req, source, opened, link) end
 	local context = { req = req, source = source, opened = opened, application = application, link = link ~= nil }
 	local up, why = upstream.of(source)

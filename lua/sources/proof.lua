@@ -28,6 +28,13 @@ local function since(opened)
 	return opened.max_age and time.now() - opened.max_age - SKEW
 end
 
+-- When the person signed in there as far as that is proven, in seconds, or nil. claims: of the ID token.
+function proof.proven_at(source, claims)
+	if source.reauthenticate == "trust" then return time.now() end
+	local at = claims.auth_time
+	return type(at) == "number" and math.floor(math.max(0, math.min(at, time.now()))) or nil
+end
+
 -- Did the person sign in there as lately as the application wants? claims: of the ID token, or nil.
 function proof.given(source, opened, claims)
 	local oldest = opened and since(opened)

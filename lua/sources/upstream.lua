@@ -10,14 +10,22 @@ local upstream = {}
 local WELL_KNOWN = "/.well-known/openid-configuration"
 local ENDPOINTS = { "authorization_endpoint", "token_endpoint", "userinfo_endpoint", "jwks_uri" }
 
+-- One of them becomes a header: nothing but an address may stand there.
+local function is_address(value)
+	return type(value) == "string" and #value <= 2000 and value:find("^https?://[\x21-\x7e]+$") ~= nil
+end
+
 local function read(document)
 	if type(document) ~= "table" or json.is_array(document) then
 		return nil, "is no discovery document"
 	end
-	for _, name in ipairs { "issuer", table.unpack(ENDPOINTS) } do
+	if document.issuer ~= nil and type(document.issuer) ~= "string" then
+		return nil, "is no discovery document: issuer is no text"
+	end
+	for _, name in ipairs(ENDPOINTS) do
 		local value = document[name]
-		if value ~= nil and type(value) ~= "string" then
-			return nil, ("is no discovery document: %s is no text"):format(name)
+		if value ~= nil and not is_address(value) then
+			return nil, ("is no discovery document: %s is no address"):format(name)
 		end
 	end
 	return document

@@ -1,6 +1,7 @@
 -- store/identities.lua: who somebody from a source is here: a subject of a pool is one user, and a name by which a user was enrolled is
 -- claimed once and pinned (S26).
 local rows = require "store/rows"
+local sources = require "store/sources"
 local users = require "store/users"
 
 local identities = {}
@@ -56,16 +57,25 @@ function identities.name_statement(name)
 		name.pool, name.username, name.user_id, name.source, name.declared or 0, time.now(), rows = 1 }
 end
 
-function identities.unlink_statement(pool, subject, user_id)
-	return { "delete from identities where pool = $1 and subject = $2 and user_id = $3", pool, subject, user_id, rows = 1 }
+local function extend(list, more) return table.move(more, 1, #more, #list + 1, list) end
+
+-- With what came through the identity.
+function identities.unlink_statements(pool, subject, user_id)
+	return extend({
+		{ "delete from identities where pool = $1 and subject = $2 and user_id = $3", pool, subject, user_id, rows = 1 },
+	}, sources.unlinked_statements(pool, user_id))
 end
 
--- A name goes with whoever claimed it.
-function identities.forget_name_statements(pool, username, user_id)
+local function forget_name(pool, username, user_id)
 	return {
 		{ "delete from identities where pool = $1 and claimed = $2 and user_id = $3", pool, username, user_id },
 		{ "delete from identity_names where pool = $1 and username = $2 and user_id = $3", pool, username, user_id, rows = 1 },
 	}
+end
+
+-- A name goes with whoever claimed it.
+function identities.forget_name_statements(pool, username, user_id)
+	return extend(forget_name(pool, username, user_id), sources.unlinked_statements(pool, user_id))
 end
 
 -- ---- what the file says of a user ----
@@ -88,20 +98,22 @@ local function declared_name(user_id, each, pool)
 	}
 end
 
--- The user's own that the file says no more.
+-- The user's own that the file says no more, and the pools that they were in.
 local function gone(user_id, wanted)
-	local out = {}
+	local out, pools = {}, {}
 	for _, row in ipairs(rows.all("select pool, subject from identities where user_id = $1 and declared = 1", user_id)) do
 		if not wanted["subject " .. row.pool .. " " .. row.subject] then
 			out[#out + 1] = { "delete from identities where pool = $1 and subject = $2 and user_id = $3", row.pool, row.subject, user_id }
+			pools[row.pool] = true
 		end
 	end
 	for _, row in ipairs(rows.all("select pool, username from identity_names where user_id = $1 and declared = 1", user_id)) do
 		if not wanted["username " .. row.pool .. " " .. row.username] then
-			table.move(identities.forget_name_statements(row.pool, row.username, user_id), 1, 2, #out + 1, out)
+			extend(out, forget_name(row.pool, row.username, user_id))
+			pools[row.pool] = true
 		end
 	end
-	return out
+	return out, pools
 end
 
 -- Makes a user's declared identities equal to `list` ({ source, subject } or { source, username }); pools: by source name.
@@ -111,15 +123,16 @@ function identities.declared_statements(user_id, list, pools)
 		local what = each.subject and "subject " or "username "
 		wanted[what .. pools[each.source] .. " " .. (each.subject or each.username)] = true
 	end
-	local out = gone(user_id, wanted)
+	local out, left = gone(user_id, wanted)
 	for _, each in ipairs(list) do
 		local pool = pools[each.source]
 		if each.subject then
 			out[#out + 1] = declared_subject(user_id, each, pool)
 		else
-			table.move(declared_name(user_id, each, pool), 1, 2, #out + 1, out)
+			extend(out, declared_name(user_id, each, pool))
 		end
 	end
+	for pool in pairs(left) do extend(out, sources.unlinked_statements(pool, user_id)) end
 	return out
 end
 

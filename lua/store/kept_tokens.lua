@@ -38,8 +38,4 @@ function kept_tokens.forget(user_id, source, before)
 	rows.batch { { "delete from kept_tokens where user_id = $1 and source = $2 and sealed = $3", user_id, source, before.sealed } }
 end
 
-function kept_tokens.forget_statement(user_id, source)
-	return { "delete from kept_tokens where user_id = $1 and source = $2", user_id, source }
-end
-
 return kept_tokens

@@ -6,7 +6,7 @@ local users = require "store/users"
 local sessions = {}
 
 local CURRENT = "select s.id, s.sid, s.browser, s.created_at, s.seen_at, s.expires_at, s.user_id, "
-	.. "l.id as l_id, l.at_ms, l.method, l.amr, l.acr, l.source as l_source, " .. users.COLUMNS .. [[
+	.. "l.id as l_id, l.at_ms, l.method, l.amr, l.acr, l.source as l_source, l.proven_at, " .. users.COLUMNS .. [[
 	from sessions s join users u on u.id = s.user_id join login_events l on l.id = s.login_event_id
 	where s.keyed_cookie = $1 and s.ended_at is null and s.expires_at > $2 and s.idle_until > $2
 	and u.active = 1 and l.at_ms >= u.valid_from * 1000
@@ -15,7 +15,7 @@ local CURRENT = "select s.id, s.sid, s.browser, s.created_at, s.seen_at, s.expir
 function sessions.login_from(row)
 	return row.l_id and {
 		id = row.l_id, at = row.at_ms // 1000, at_ms = row.at_ms, method = row.method,
-		amr = json.decode(row.amr), acr = row.acr, source = row.l_source,
+		amr = json.decode(row.amr), acr = row.acr, source = row.l_source, proven_at = row.proven_at,
 	}
 end
 
@@ -33,12 +33,12 @@ function sessions.seen(id, idle_until)
 	db.batch { { "update sessions set seen_at = $2, idle_until = $3 where id = $1", id, time.now(), idle_until } }
 end
 
--- login: { id, user_id, at_ms, method, amr, acr, address, source }
+-- login: { id, user_id, at_ms, method, amr, acr, address, source, proven_at = when the person signed in there, as far as that is proven }
 function sessions.login_statement(login)
-	return rows.statement({ rows = 1 }, [[insert into login_events (id, user_id, at_ms, method, amr, acr, address, source)
-		select $1, u.id, $3, $4, $5, $6, $7, $8 from users u where u.id = $2 and u.active = 1]],
+	return rows.statement({ rows = 1 }, [[insert into login_events (id, user_id, at_ms, method, amr, acr, address, source, proven_at)
+		select $1, u.id, $3, $4, $5, $6, $7, $8, $9 from users u where u.id = $2 and u.active = 1]],
 		login.id, login.user_id, login.at_ms, login.method, json.encode(login.amr), login.acr, login.address,
-		login.source)
+		login.source, login.proven_at)
 end
 
 -- ---- sessions that came from an upstream's ----

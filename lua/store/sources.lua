@@ -62,6 +62,13 @@ function sources.update_statement(id, source)
 		id, source.pool, rows.object(source.data), seal(id, source.secret), source.active == false and 0 or 1, source.declared or 0)
 end
 
+-- Fails the batch that it begins unless an application has as many as were read: with the statements for each of these, that nobody has
+-- put others there meanwhile.
+function sources.unchanged_statement(application_id, count)
+	return { "update applications set id = id where id = $1 and (select count(*) from sources where application_id = $1) = $2",
+		application_id, count, rows = 1 }
+end
+
 -- The identities that came by this source move into another pool; where somebody is known there already, that stays.
 function sources.move_statements(name, pool)
 	return {
@@ -79,6 +86,21 @@ function sources.leave_statements(name)
 			and s.group_id = memberships.group_id and s.source = $1) and not exists (select 1 from source_memberships s
 			where s.user_id = memberships.user_id and s.group_id = memberships.group_id and s.source <> $1)]], name },
 		{ "delete from source_memberships where source = $1", name },
+		{ "update sequences set next = next + 1 where name = 'directory'" },
+	}
+end
+
+-- Nobody of this pool any more: what somebody had through its sources goes, after the identity, unless another one of the pool's is left.
+function sources.unlinked_statements(pool, user_id)
+	local nobody = "not exists (select 1 from identities i where i.user_id = $1 and i.pool = $2)"
+	local through = "s.source in (select name from sources where pool = $2)"
+	return {
+		{ ([[delete from memberships where user_id = $1 and declared = 3 and %s
+			and exists (select 1 from source_memberships s where s.user_id = $1 and s.group_id = memberships.group_id and %s)
+			and not exists (select 1 from source_memberships s where s.user_id = $1 and s.group_id = memberships.group_id and not %s)]])
+			:format(nobody, through, through), user_id, pool },
+		{ ("delete from source_memberships as s where s.user_id = $1 and %s and %s"):format(nobody, through), user_id, pool },
+		{ ("delete from kept_tokens as s where s.user_id = $1 and %s and %s"):format(nobody, through), user_id, pool },
 		{ "update sequences set next = next + 1 where name = 'directory'" },
 	}
 end

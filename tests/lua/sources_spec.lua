@@ -250,7 +250,7 @@ local cases = {
 		assert(land(source, came "1", one).id == one.id, "his own again")
 		group("link-admins", { "manage_users" })
 		refused("protected", source, came "2", person("link-admin", {}, "link-admins"))
-		rows.batch { identities.unlink_statement(source.pool, "1", one.id) }
+		rows.batch(identities.unlink_statements(source.pool, "1", one.id))
 		refused("not_enrolled", source, came "1")
 	end,
 	["S26: a name by which somebody was enrolled is claimed once and then pinned"] = function()

@@ -69,8 +69,10 @@ create table source_memberships (
 create index source_memberships_group on source_memberships (group_id);
 create index source_memberships_source on source_memberships (source);
 
--- The source that a login came from (its name), and which session there: what an upstream's back-channel logout speaks of.
+-- The source that a login came from (its name), when the person is proven to have signed in there (S28; null: nobody knows), and which
+-- session there: what an upstream's back-channel logout speaks of.
 alter table login_events add column source text;
+alter table login_events add column proven_at bigint;
 create table source_sessions (
 	session_id text primary key references sessions (id) on delete cascade,
 	source text not null,
