@@ -25,6 +25,7 @@ function ak_call_policy(name, values) return ask("call_policy", name, values) en
 
 -- Leaves an event of kind custom_<action>. Passwords and the like are left out.
 function ak_create_event(action, values) ask("create_event", action, values) end
+event = ak_create_event
 
 local function slug_of(application) return type(application) == "table" and application.slug or application end
 
