@@ -238,6 +238,9 @@ local function agree(a, report)
 	if contains(a.scopes, "offline_access") and not contains(a.grant_types, "refresh_token") then
 		report("scopes", "offline_access needs the grant type refresh_token")
 	end
+	if a.client_type == "public" and a.github and a.github.callback_match ~= "exact" then
+		report("github", "a public client is answered at its redirect_uris exactly: callback_match")
+	end
 	if a.logout_uri and a.logout_method == "frontchannel" then
 		frame_fits(a, report)
 	end

@@ -102,4 +102,7 @@ function access_token.POST(req)
 	return run(req, form, application, secrets)
 end
 
+-- Some versions of ScribeJava (SonarQube) send it so. Without a body there is something only where the URL may say it (query_secret).
+access_token.GET = access_token.POST
+
 return access_token

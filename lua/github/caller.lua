@@ -32,7 +32,7 @@ local function of_query(req)
 end
 
 local function bad(req, why)
-	if not req.tried then events.add { kind = "github_token_refused", req = req, reason = why, merge = true } end
+	if not req.tried then events.tally { kind = "github_token_refused", req = req, reason = why } end
 	err.raise("unauthorized", nil, { status = 401, message = "Bad credentials" })
 end
 

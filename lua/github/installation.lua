@@ -1,6 +1,7 @@
 -- github/installation.lua: what GitHub's REST interface says of the installation to anybody: where things are, its version, its limits.
 local answer   = require "github/answer"
 local endpoint = require "github/endpoint"
+local reply    = require "kit/reply"
 
 local installation = {}
 
@@ -53,6 +54,9 @@ installation.zen = endpoint.of(function(req)
 	return out
 end, { anonymous = true })
 installation.emojis = endpoint.of(function(req) return answer.json(req, json.object {}) end, { anonymous = true })
+
+-- Load balancers in front of a GitHub Enterprise ask this.
+installation.status = { kind = "plain", GET = function() return reply.text("alive\n", 200) end }
 
 -- What there is not: but a bad token is told first.
 installation.nothing = endpoint.of(endpoint.not_found, { anonymous = true })

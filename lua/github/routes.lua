@@ -14,6 +14,11 @@ local routes = {}
 local PREFIX = "/api/v3"
 local unprefixed = { ["/user"] = true, ["/user/emails"] = true, ["/user/orgs"] = true, ["/user/teams"] = true }
 
+-- Of a GitHub Enterprise, but not of its interface.
+local outside = {
+	["/status"] = installation.status, ["/api/uploads"] = installation.nothing, ["/api/uploads/"] = installation.nothing,
+}
+
 local exact = {
 	["/"] = installation.root, ["/meta"] = installation.meta, ["/rate_limit"] = installation.rate_limit,
 	["/zen"] = installation.zen, ["/octocat"] = installation.zen, ["/emojis"] = installation.emojis,
@@ -64,6 +69,7 @@ function routes.find(path, api)
 	local number = path:match("^/avatars/u/(%d+)$") or path:match("^/avatars/(t/%d+)$")
 	if number then return avatar, number end
 	local prefixed = path:sub(1, #PREFIX) == PREFIX and path:sub(#PREFIX + 1)
+	if outside[path] then return outside[path], { path = path } end
 	local rest_path = api and path or prefixed or unprefixed[path] and path
 	-- Seldom asked for: loaded when it is.
 	if not rest_path then return require("github/profile").find(path) end

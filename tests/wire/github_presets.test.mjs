@@ -126,6 +126,9 @@ test('what_the_program_has_in_its_source_cannot_be_said_otherwise', async () => 
 	assert.match(await complaint('application "gh" { preset = "gh", client_id = "mine" }'), /client_id is "178c6fc778ccc68e1d6a" with preset = "gh"/);
 	assert.match(await complaint('application "gh" { preset = "gh", consent = "implicit" }'), /consent is "always" with preset = "gh"/);
 	assert.match(await complaint('application "gh" { preset = "gh", client_secret = "published-secret" }'), /a public client has no secret/);
+	for (const text of ['application "gh" { preset = "gh", github = { callback_match = "subpath" } }', 'application "gh" { client_type = "public", github = { callback_match = "github" } }']) {
+		assert.match(await complaint(text), /a public client is answered at its redirect_uris exactly/, 'S18');
+	}
 	assert.match(await complaint('application "gh" { preset = "github" }'), /preset must be one of "gcm", "gh", /);
 	assert.match(await complaint('application "gh" { preset = "gh" } application "again" { preset = "gh" }'), /client_id "178c6fc778ccc68e1d6a" is the application "gh"'s already/);
 	await writeFile(broker.file, config);

@@ -153,6 +153,8 @@ test('anonymous_sees_root_meta_and_rate_limit_and_a_bad_token_comes_before_every
 		await refused(401, 'Requires authentication', target);
 	}
 	await refused(404, 'Not Found', '/nothing/here');
+	assert.deepEqual((({ status, text }) => [status, text])(await ask(broker, '/status', { prefix: '' })), [200, 'alive\n']);
+	assert.equal((await ask(broker, '/api/uploads/', { prefix: '' })).body.message, 'Not Found', 'go-github wants to have such an address');
 	for (const authorization of ['token ghp_000000000000000000000000000000000000', 'Bearer x', 'token', 'Basic !', 'Basic Y2Fyb2w6cGFzc3dvcmQ=', 'Digest x', `token ${carol}x`, `tok${carol}`]) {
 		for (const target of ['/', '/user', '/nothing/here', '/meta']) await refused(401, 'Bad credentials', target, { headers: { authorization } });
 	}
