@@ -89,13 +89,29 @@ end
 local function new_name(source, came, properties)
 	local name = properties.username or properties.email
 		or ("%s-%s"):format(source.name, hex.encode(crypto.sha256(source.pool .. "\0" .. came.subject)):sub(1, 12))
-	return (name:gsub("%s+", "-"))
+	return (name:gsub("^%s+", ""):gsub("%s+$", ""):gsub("%s+", "-"))
+end
+
+-- What nobody sees, in ranges of code points: spaces of other widths, joiners, marks of direction. With them a stranger's name would look
+-- like somebody else's.
+local UNSEEN = { { 0x80, 0xA0 }, { 0xAD, 0xAD }, { 0x34F, 0x34F }, { 0x61C, 0x61C }, { 0x115F, 0x1160 }, { 0x1680, 0x1680 },
+	{ 0x17B4, 0x17B5 }, { 0x180B, 0x180F }, { 0x2000, 0x200F }, { 0x2028, 0x202F }, { 0x205F, 0x206F }, { 0x3000, 0x3000 }, { 0x3164, 0x3164 },
+	{ 0xFE00, 0xFE0F }, { 0xFEFF, 0xFEFF }, { 0xFFA0, 0xFFA0 }, { 0xFFF0, 0xFFFB }, { 0xE0000, 0xE0FFF } }
+
+local function is_fit(name)
+	if #name > 150 or reserved[name:lower()] or not name:find("[%w\x80-\xff]") then return false end
+	for _, code in utf8.codes(name) do
+		for _, range in ipairs(UNSEEN) do
+			if code >= range[1] and code <= range[2] then return false end
+		end
+	end
+	return true
 end
 
 local function enrol(source, came, properties)
 	if not source.enrolment then return refuse("not_enrolled", "nobody here has this identity, and the source enrols nobody") end
 	local name = new_name(source, came, properties)
-	if #name > 150 or reserved[name:lower()] then return refuse("username_unfit", "nobody can be called so here") end
+	if not is_fit(name) then return refuse("username_unfit", "nobody can be called so here") end
 	local other = users.like_name(name)
 	if other and properties.shared_name then
 		name = ("%s-%s"):format(name:sub(1, 137), hex.encode(crypto.sha256(source.pool .. "\0" .. came.subject)):sub(1, 12))

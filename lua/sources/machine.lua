@@ -10,8 +10,8 @@ local machine = {}
 
 -- Microsoft Graph, by both of its names.
 local GRAPH = { ["https://graph.microsoft.com"] = true, ["00000003-0000-0000-c000-000000000000"] = true }
--- What says that a person stands behind a token, or that it is an ID token.
-local OF_PEOPLE = { "scp", "nonce", "at_hash", "c_hash" }
+-- What says that a person stands behind a token (RFC 9068 2.2.1, OpenID Connect's sessions), or that it is an ID token.
+local OF_PEOPLE = { "scp", "nonce", "at_hash", "c_hash", "auth_time", "sid" }
 local OTHER_TYPES = { ["logout+jwt"] = true, ["dpop+jwt"] = true, ["secevent+jwt"] = true }
 
 -- The sources that an application names and that speak for programs.

@@ -99,7 +99,7 @@ test('S29_a_person_s_token_an_ID_token_and_everything_else_that_is_none_of_a_pro
 	assert.equal((await redeem(robot(), 'plain-jobs')).status, 200);
 	const before = (await broker.json('user', 'list')).length;
 	const now = plain.now();
-	for (const [claims, how] of [[{ scp: 'User.Read' }], [{ nonce: 'n' }], [{ at_hash: 'x' }], [{ idtyp: 'user' }], [{ azp: 'another' }], [{ azp: undefined }],
+	for (const [claims, how] of [[{ scp: 'User.Read' }], [{ nonce: 'n' }], [{ at_hash: 'x' }], [{ idtyp: 'user' }], [{ sid: 's' }], [{ auth_time: now }], [{ azp: 'another' }], [{ azp: undefined }],
 		[{ aud: 'someone-else' }], [{ aud: undefined }], [{ iss: 'https://evil.example' }], [{ sub: undefined }], [{ sub: '' }], [{ exp: undefined }],
 		[{ exp: now - 10 }], [{ nbf: now + 600 }], [{ iat: now + 600 }], [{}, { key: newKey({ kid: plain.keys[0].kid }) }], [{}, { header: { typ: 'logout+jwt' } }]]) {
 		const answer = await redeem(robot(claims, how), 'plain-jobs');

@@ -9,7 +9,9 @@ import { GitHub } from '../upstream/github.mjs';
 import { Oidc, PEOPLE } from '../upstream/oidc.mjs';
 
 const strange = `<script>alert(1)</script>"'><img src=x>`;
-const op = await upstreamAt((web) => new Oidc({ web }, { people: [...PEOPLE, { account: 'strange', sub: 'x-1', name: strange, email: 'strange@upstream.example', email_verified: true, groups: [] }] }));
+const unseen = ['alice\u200b', 'al\u00adice', 'alice\u00a0', '\u202eecila', 'alice\ufe0f', '\u3164alice', ' alice ', '..', '-'];
+const op = await upstreamAt((web) => new Oidc({ web }, { people: [...PEOPLE, { account: 'strange', sub: 'x-1', name: strange, email: 'strange@upstream.example', email_verified: true, groups: [] },
+	...unseen.map((preferred_username, index) => ({ account: `unseen-${index}`, sub: `u-${index}`, name: 'Alice', email: `u${index}@upstream.example`, email_verified: true, groups: [], more: { preferred_username } }))] }));
 const source = (name, more) => declared(name, { kind: 'oidc', name: `The ${name} one`, issuer: op.issuer, client_id: name, client_secret: 'quiet', enrolment: true, ...more });
 const hub = await upstreamAt((web) => new GitHub({ web, api: web }, { enterprise: true }));
 const broker = await Broker.start({ settings: 'allow_test_sources = true',
@@ -130,6 +132,16 @@ test('nothing_that_an_upstream_says_becomes_a_page_or_a_header (security_cases_9
 		op.heal();
 		await fresh.stop?.();
 	}
+});
+
+test('nobody_from_elsewhere_gets_a_name_that_looks_like_another_one_or_like_none', async () => {
+	const before = await userNames(broker);
+	for (const [index, name] of unseen.entries()) {
+		const stranger = new Person(broker);
+		const { page } = await stranger.signInAt('plain', `unseen-${index}`);
+		assert.deepEqual([page.status, isSignedIn(stranger)], [403, false], JSON.stringify(name));
+	}
+	assert.deepEqual(await userNames(broker), before);
 });
 
 test('a_source_for_testing_has_no_callback', async () => {
