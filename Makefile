@@ -166,8 +166,9 @@ lua: $(debug_program)
 wire flow: $(debug_program)
 	@TIDELOCK=$(abspath $(or $(TIDELOCK),$(debug_program))) scripts/suite $@
 
-fuzz: $(fuzz_programs)
+fuzz: $(fuzz_programs) $(debug_program)
 	@B=$(B) FUZZ_SECONDS=$(FUZZ_SECONDS) scripts/fuzz $(fuzz_programs)
+	@TIDELOCK=$(abspath $(debug_program)) FUZZ_SECONDS=$(FUZZ_SECONDS) scripts/node tests/fuzz/conversion_rules.mjs
 
 fuzz-replay: $(fuzz_programs)
 	@B=$(B) FUZZ_SECONDS=0 scripts/fuzz $(fuzz_programs)
