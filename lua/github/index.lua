@@ -99,14 +99,15 @@ local function lens_of(application)
 end
 
 -- The index of an application's mapping (nil: of keys that are no application's), right as of now. Returns { number = the lens, failed =
--- of how many people the mapping could say nothing }. Raises temporarily_unavailable when it cannot be made right.
+-- of how many people the mapping could say nothing, nameless = of how many it never did: theirs can be any name }. Raises
+-- temporarily_unavailable when it cannot be made right.
 function index.of(application)
 	local lens = lens_of(application)
 	local state, why = settle(lens, PATIENCE)
 	if not state and why then error(why, 0) end
 	if not state then unavailable("the index of GitHub's side is being made") end
 	if time.now() - state.used_at > USED_EVERY then store.used(lens.number) end
-	return { number = lens.number, failed = state.failed }
+	return { number = lens.number, failed = state.failed, nameless = state.nameless }
 end
 
 -- The number of its lens, for what is worth no waiting: it is right as of now but after a change of many.

@@ -98,24 +98,28 @@ local function seen(view, user)
 	return setmetatable({ emails = others_emails(person) }, { __index = person })
 end
 
-local function sees_others(view) return view.everyone or sight.reads_organizations(view) end
+-- Who is in nothing shares it with nobody.
+local function sees_others(view) return view.everyone or sight.reads_organizations(view) and #view.me.organizations > 0 end
 
 local function holder(login)
 	local found = store.holder(login:lower())
 	return found and found.kind == "user" and users.by_id(found.key) or nil
 end
 
+local function visible(view, login)
+	local person = seen(view, holder(login))
+	return person and is(person.login, login) and person or nil
+end
+
+-- Somebody new, or under a new name, has it as soon as he is in the index. As long as somebody's name is not known, nobody knows that
+-- this one is nobody's; and it looks the same when it is that of somebody who is not to be seen.
 function sight.user(view, login)
 	if view.me and is(view.me.login, login) then return view.me end
 	if not view.me or not sees_others(view) then return nil end
-	local user = holder(login)
-	if not user then
-		-- Somebody new, or under a new name, has it as soon as he is in the index.
-		index.of(application_of(view))
-		user = holder(login)
-	end
-	local person = seen(view, user)
-	return person and is(person.login, login) and person or nil
+	local person = visible(view, login)
+	if person or rehearsed(view) then return person end
+	if index.of(application_of(view)).nameless == 0 then return visible(view, login) end
+	return err.raise("temporarily_unavailable", nil, { cause = "the GitHub mapping failed for somebody whose name is not known" })
 end
 
 local function user_numbered(view, number)

@@ -26,10 +26,11 @@ function index.make_lens(fingerprint, mapping)
 end
 
 -- { swept, used_at, next = what the next touch is called, groups = how many groups are to be spread, failed = of how many people the
--- mapping could say nothing }, or nil when there is no such lens (any more).
+-- mapping could say nothing, nameless = those of them of whom it never said anything }, or nil when there is no such lens (any more).
 function index.state(number, fingerprint)
 	return rows.one([[select l.swept, l.used_at, s.next, (select count(*) from github_touched where kind = 'group') as groups,
-		(select count(*) from github_people where lens = l.number and failed = 1) as failed
+		(select count(*) from github_people where lens = l.number and failed = 1) as failed,
+		(select count(*) from github_people where lens = l.number and failed = 1 and number is null) as nameless
 		from github_lenses l, sequences s where s.name = 'github_touched' and l.number = $1 and l.fingerprint = $2]], number, fingerprint)
 end
 

@@ -191,6 +191,12 @@ test('where_the_mapping_fails_for_somebody_what_could_depend_on_him_is_503_and_t
 	assert.deepEqual([await status(carol, '/users/shaky'), await status(drone, '/users/shaky')], [503, 404], 'who never saw him learns nothing');
 	assert.ok((await broker.events()).some((each) => each.kind === 'script_failed' && /GitHub mapping default/.test(each.reason)));
 	await run('user', 'delete', 'shaky');
+	// Of whom the mapping never said anything: any name may be his, and none tells whether it is that of somebody who is hidden.
+	await run('user', 'add', 'wobbly', '--name', 'Broken', '--group', 'acme/web');
+	for (const token of [robot, carol]) for (const target of ['/users/wobbly', '/users/nobody', '/orgs/acme/members/wobbly', '/orgs/acme/teams/web/members/nobody']) assert.equal(await status(token, target), 503, target);
+	assert.deepEqual([await status(robot, '/users/eve'), await status(carol, '/users/eve'), await status(carol, '/users/dave'), await status(drone, '/users/wobbly')], [200, 503, 200, 404]);
+	await run('user', 'delete', 'wobbly');
+	assert.deepEqual([await status(carol, '/users/eve'), await status(carol, '/users/nobody')], [404, 404]);
 	assert.deepEqual(await members(), ['boss', 'carol', 'dave']);
 });
 
