@@ -11,7 +11,7 @@ local refuse = require "command/refuse"
 local scope = require "kit/scope"
 local users = require "store/users"
 
-local try = { usage = "try scope|source|policy|github [NAME] --user U [--app A]", verbs = {} }
+local try = { usage = "try scope|policy|source|github|rules [NAME] --user U [--app A]", verbs = {} }
 
 local SCOPE = {
 	usage = "try scope NAME --user U [--app A] [--record]", positional = { "NAME" },

@@ -264,7 +264,7 @@ test('help_names_what_there_is_and_nothing_else', async () => {
 	const broker = await Broker.start();
 	const { out } = await broker.command('help');
 	const listed = [...out.matchAll(/^  ([a-z]+) +((?:[a-z-]+\|)+[a-z-]+|scope) /gm)];
-	assert.deepEqual(listed.map((match) => match[1]), ['user', 'group', 'app', 'token', 'key', 'try']);
+	assert.deepEqual(listed.map((match) => match[1]), ['user', 'group', 'app', 'source', 'token', 'key', 'try']);
 	for (const [, command, words] of listed) {
 		for (const word of words.split('|')) {
 			const answer = await broker.command(command, word, '--no-such-option');
