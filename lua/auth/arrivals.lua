@@ -146,7 +146,6 @@ function arrivals.decide(source, came, current, req, trying)
 	if type(came.subject) ~= "string" or came.subject == "" or #came.subject > 255 or came.subject:find("%c") then
 		return refuse("no_subject", "the source told no subject")
 	end
-	if source.groups and came.groups_complete == false then return refuse("groups_unread", "the groups could not all be read") end
 	local properties, why = arrived.properties(source, came, req, trying)
 	if not properties then return refuse(why.reason, why.cause, nil, why.person) end
 	local outcome = known(source, came, current) or (current and link_to(current)) or by_waiting_name(source, came, properties)

@@ -112,6 +112,9 @@ end
 
 -- The properties, or nil and { reason, cause, person = what is about the person }. trying: see mapping/sources.run.
 function arrived.properties(source, came, req, trying)
+	if source.groups and came.groups_complete == false then
+		return nil, { reason = "groups_unread", cause = "the groups could not all be read" }
+	end
 	local properties, refusal = arrived.base(source, came), nil
 	if source.conversion_rules then refusal = convert(source, came, properties, req) end
 	refusal = refusal or too_many(properties)

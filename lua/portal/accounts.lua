@@ -95,11 +95,11 @@ function accounts.disconnect(req)
 	for _, identity in ipairs(list) do
 		if handle(identity) == form.account and may_go(current.user, list, identity) then
 			local statements = identities.unlink_statements(identity.pool, identity.subject, current.user_id)
+			table.insert(statements, 1, identities.another_way_statement(current.user_id))
 			statements[#statements + 1] = events.statement { kind = "account_disconnected", user = current.user, session = current,
 				req = req, reason = "source " .. identity.source }
 			task.detach()
-			rows.batch(statements)
-			return reply.see_other("/?done=disconnected")
+			return reply.see_other(rows.batch(statements) and "/?done=disconnected" or "/")
 		end
 	end
 	return reply.see_other("/")

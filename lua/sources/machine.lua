@@ -1,7 +1,7 @@
 -- sources/machine.lua: tokens of programs from a source (S29): is this one the source's, of a program, and for us? Entra gives version 1
 -- tokens unless the application there asks for version 2; both are taken.
-local arrived = require "auth/arrived"
 local id_token = require "sources/id_token"
+local profile = require "sources/profile"
 local scope = require "kit/scope"
 local sources = require "auth/sources"
 local upstream = require "sources/upstream"
@@ -116,10 +116,12 @@ function machine.verify(list, text)
 	return nil, why or "no source of the application speaks for programs", advice
 end
 
--- What arrives of a program (auth/arrivals). Its groups are those that the token says; where it says none, nothing is known of them.
+-- What arrives of a program (auth/arrivals). Its groups are those that the token says, and nobody else tells of them: where it says none,
+-- there are none any more.
 function machine.came(source, claims)
-	local groups = source.groups and arrived.at(claims, source.extra.groups_attribute or "groups")
-	return { subject = claims.sub, issuer = claims.iss, claims = claims, info = claims, groups = groups or nil, token = {} }
+	local groups, complete = nil, true
+	if source.groups then groups, complete = profile.claimed_groups(source, claims) end
+	return { subject = claims.sub, issuer = claims.iss, claims = claims, info = claims, groups = groups, groups_complete = complete, token = {} }
 end
 
 return machine

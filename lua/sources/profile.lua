@@ -87,8 +87,10 @@ local function group_of(value)
 	return text and { id = text, name = text }
 end
 
--- An absent claim is nobody's membership: who lost the last group is told so by many.
-local function claimed_groups(source, info)
+-- Groups that a token or a profile says, and whether those are all. An absent claim is nobody's membership: who lost the last group is
+-- told so by many. Pure.
+function profile.claimed_groups(source, info)
+	if source.kind == "entra" and entra.withholds_groups(info) then return nil, false, "the token has no room for the groups" end
 	local value = came.at(info, source.extra.groups_attribute or "groups")
 	if value ~= nil and type(value) ~= "table" then value = { value } end
 	local out = {}
@@ -105,8 +107,7 @@ local function groups_of(source, up, token, info, claims)
 		local list, why = ask(source, up, token.access_token)
 		return list, list ~= nil, why
 	end
-	if source.kind == "entra" and entra.withholds_groups(claims) then return nil, false, "the token has no room for the groups" end
-	return claimed_groups(source, info)
+	return profile.claimed_groups(source, info)
 end
 
 -- What arrived (auth/arrivals), or nil, kind of problem and why. token: sources/tokens; claims: of the verified ID token, or nil. Waits.
@@ -126,14 +127,9 @@ end
 function profile.of_token(source, claims)
 	local subject, missing = profile.subject(source, claims, claims)
 	if not subject then return nil, "unusable", missing end
-	local groups, complete = nil, true
-	if source.groups then
-		if source.kind == "entra" and entra.withholds_groups(claims) then
-			complete = false
-		elseif came.at(claims, source.extra.groups_attribute or "groups") ~= nil then
-			groups, complete = claimed_groups(source, claims)
-		end
-	end
+	local groups, complete = profile.claimed_groups(source, claims)
+	local known = source.groups and (not complete or came.at(claims, source.extra.groups_attribute or "groups") ~= nil)
+	if not known then groups, complete = nil, true end
 	return { subject = subject, issuer = claims.iss, claims = claims, info = claims, groups = groups, groups_complete = complete, token = {} }
 end
 

@@ -66,6 +66,12 @@ function identities.unlink_statements(pool, subject, user_id)
 	}, sources.unlinked_statements(pool, user_id))
 end
 
+-- Begins a batch that takes an identity away, and fails it where that is the last way in.
+function identities.another_way_statement(user_id)
+	return { [[update users set id = id where id = $1
+		and (password_at is not null or (select count(*) from identities where user_id = $1) > 1)]], user_id, rows = 1 }
+end
+
 local function forget_name(pool, username, user_id)
 	return {
 		{ "delete from identities where pool = $1 and claimed = $2 and user_id = $3", pool, username, user_id },

@@ -111,6 +111,24 @@ test('security_cases_4_the_password_that_was_given_for_one_account_connects_no_o
 	assert.equal(other.status, 400, other.text);
 });
 
+test('of_two_ways_in_that_are_taken_away_at_once_one_stays', async () => {
+	op.person('mallory').more = { preferred_username: 'roamer' };
+	const roamer = new Person(broker);
+	await roamer.signInAt('plain', 'mallory');
+	await broker.command('user', 'link', 'roamer', '--source', 'grouped', '--subject', op.person('mallory').sub);
+	const list = (await roamer.get('/')).text.replace(/[\s\S]*id="account-list"/, '');
+	const accounts = [...list.matchAll(/name="account" value="([^"]+)"/g)].map((match) => match[1]);
+	assert.equal(accounts.length, 2);
+	const { csrf } = formOf(list).fields;
+	await Promise.all(accounts.map((account) => roamer.post('/accounts/disconnect', { csrf, account }, { headers: { origin: broker.url } })));
+	const again = new Person(broker);
+	for (const name of ['plain', 'grouped']) await again.signInAt(name, 'mallory');
+	assert.match((await again.get('/')).text, /roamer/);
+	assert.equal((await userNames(broker)).filter((name) => /roamer/.test(name)).length, 1);
+	const kept = (await roamer.get('/')).text.replace(/[\s\S]*id="account-list"/, '');
+	assert.equal([...kept.matchAll(/name="account"/g)].length, 0, 'the last one has no button');
+});
+
 test('nothing_that_an_upstream_says_becomes_a_page_or_a_header (security_cases_9)', async () => {
 	const person = new Person(broker);
 	await person.signInAt('plain', 'strange');
