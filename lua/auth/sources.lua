@@ -6,6 +6,7 @@
 -- "never" | "once" | "always" }, subject_attribute, username_attributes, name_attributes, email_attributes = paths of which the first that
 -- has a value counts, ca = PEM, extra = what the kind needs besides (config/source_kinds) }. Borrowed by everybody: never changed.
 local conf = require "kit/conf"
+local scope = require "kit/scope"
 local store = require "store/sources"
 
 local sources = {}
@@ -74,16 +75,9 @@ end
 -- All that can be used, by name.
 function sources.all() return list() end
 
-local function has(names, name)
-	for _, each in ipairs(names) do
-		if each == name then return true end
-	end
-	return false
-end
-
 local function chosen(application, source)
 	local names = application.sources or {}
-	if #names > 0 then return has(names, source.name) end
+	if #names > 0 then return scope.has(names, source.name) end
 	return not source.application_id or source.application_id == application.id
 end
 
@@ -111,7 +105,7 @@ end
 function sources.listed(application)
 	local out = {}
 	for _, source in ipairs(application and sources.of_application(application) or list()) do
-		local own = application and (source.application_id or has(application.sources or {}, source.name))
+		local own = application and (source.application_id or scope.has(application.sources or {}, source.name))
 		if source.visibility == "public" and (own or not source.application_id) or (source.visibility == "application" and own) then
 			out[#out + 1] = source
 		end

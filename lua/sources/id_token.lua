@@ -2,6 +2,7 @@
 -- Nothing of it is believed before all of it holds. Each refusal says one reason, for the owner.
 local access = require "auth/access"
 local entra = require "sources/entra"
+local scope = require "kit/scope"
 local upstream = require "sources/upstream"
 
 local id_token = {}
@@ -16,20 +17,13 @@ local function is_time(value)
 	return type(value) == "number" and value == value and math.abs(value) < 2 ^ 53
 end
 
-local function contains(list, value)
-	for _, each in ipairs(list) do
-		if each == value then return true end
-	end
-	return false
-end
-
 -- ---- issuer and signature ----
 
 -- The issuer that its tokens must have; the spellings that are good too.
 local function issuer_of(source, up, claims)
 	if source.kind == "entra" then return entra.issuer(source, claims) end
 	if not up.issuer then return nil, "the source has no issuer to compare it with" end
-	if claims.iss ~= up.issuer and contains(source.extra.issuers or {}, claims.iss) then return claims.iss end
+	if claims.iss ~= up.issuer and scope.has(source.extra.issuers or {}, claims.iss) then return claims.iss end
 	return up.issuer
 end
 
@@ -74,7 +68,7 @@ local function check_audience(source, claims)
 	local aud, azp, ours = claims.aud, claims.azp, source.client_id
 	local list = type(aud) == "string" and { aud } or aud
 	if type(list) ~= "table" or #list == 0 then return "it has no aud" end
-	if not contains(list, ours) then return "it is for another client (aud)" end
+	if not scope.has(list, ours) then return "it is for another client (aud)" end
 	if #list > 1 and azp == nil then return "it is for several clients and does not say for which (azp)" end
 	if azp ~= nil and azp ~= ours then return "it was made for another client (azp)" end
 end
@@ -139,7 +133,7 @@ end
 local function check_workspace(source, claims)
 	if source.kind ~= "google" or not source.tenants then return nil end
 	local hd = type(claims.hd) == "string" and claims.hd:lower()
-	if hd and contains(source.tenants, hd) then return nil end
+	if hd and scope.has(source.tenants, hd) then return nil end
 	return hd and "the workspace is not one of the source's (hd)" or "the account is of no workspace (hd)"
 end
 

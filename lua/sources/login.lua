@@ -16,6 +16,8 @@ local urls = require "kit/urls"
 
 local login = { kind = "page" }
 
+local has = upstream.lists
+
 local QUERY = { request = { max = 6144 }, link = { max = 6144 } }
 -- Of a request to connect an account, sealed by the form that asked for the password (portal/accounts).
 local LINK = "connect an account"
@@ -25,13 +27,6 @@ function login.source(name, application)
 	local source = sources.by_name(name)
 	if source and source.application_id and not (application and application.id == source.application_id) then source = nil end
 	return err.need(source, "page_not_found", "There is no such way to sign in.", { status = 404 })
-end
-
-local function has(list, value)
-	for _, each in ipairs(type(list) == "table" and list or {}) do
-		if each == value then return true end
-	end
-	return false
 end
 
 -- ---- what is asked for ----

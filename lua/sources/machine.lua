@@ -121,7 +121,8 @@ end
 function machine.came(source, claims)
 	local groups, complete = nil, true
 	if source.groups then groups, complete = profile.claimed_groups(source, claims) end
-	return { subject = claims.sub, issuer = claims.iss, claims = claims, info = claims, groups = groups, groups_complete = complete, token = {} }
+	return { subject = claims.sub, issuer = claims.iss, claims = claims, info = claims, groups = groups,
+		groups_complete = complete, token = {} }
 end
 
 return machine

@@ -5,14 +5,9 @@ local upstream = require "sources/upstream"
 
 local tokens = {}
 
-local TIMEOUT, MOST_BYTES, LONGEST_TOKEN = 10, 262144, 65536
+local has = upstream.lists
 
-local function has(list, value)
-	for _, each in ipairs(type(list) == "table" and list or {}) do
-		if each == value then return true end
-	end
-	return false
-end
+local TIMEOUT, MOST_BYTES, LONGEST_TOKEN = 10, 262144, 65536
 
 -- "basic", "post", or "none" without a secret. What the upstream does not say is Basic (Discovery 3).
 local function method_of(source, up, secret)

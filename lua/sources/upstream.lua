@@ -3,6 +3,7 @@
 local conf = require "kit/conf"
 local remote_documents = require "auth/remote_documents"
 local remote_keys = require "auth/remote_keys"
+local scope = require "kit/scope"
 local store = require "store/source_documents"
 
 local upstream = {}
@@ -131,6 +132,11 @@ function upstream.of(source)
 	local out = upstream.own(source)
 	if out.authorization_endpoint and out.token_endpoint and out.jwks_uri then return out end
 	return nil, why
+end
+
+-- Does a list of an upstream's document, if it is one, name this? Pure.
+function upstream.lists(list, value)
+	return type(list) == "table" and scope.has(list, value)
 end
 
 -- Where the upstream sends people back to.
