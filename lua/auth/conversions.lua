@@ -2,6 +2,7 @@
 -- the ID token before it is issued, so that who would be refused there is told here, and the owner finds why in the audit log.
 local claims = require "auth/claims"
 local events = require "auth/events"
+local rule_words = require "mapping/rule_words"
 
 local conversions = {}
 
@@ -12,15 +13,9 @@ local WORDS = {
 }
 local OTHER = "This application could not tell who you are from your account."
 
--- What happened, one line a rule, for the event.
+-- What happened, as `tidelock try rules --explain` has it, in one line for the event.
 local function explained(trace)
-	local lines = {}
-	for _, rule in ipairs(trace) do
-		local last = rule.remote and rule.remote[#rule.remote]
-		local why = last and not rule.applies and (": %s %s"):format(last.attribute, last.values and last.condition or "is absent") or ""
-		lines[#lines + 1] = ("rule %d %s%s"):format(rule.rule, rule.applies and "applies" or "does not apply", why)
-	end
-	return table.concat(lines, "; ")
+	return (table.concat(rule_words.explain(trace, {}), "; "):gsub("; +", "; "))
 end
 
 -- Who somebody is who comes from a source with conversion rules: { user, groups }, or nil, why, and what happened rule by rule.

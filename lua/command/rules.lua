@@ -5,6 +5,7 @@ local err = require "kit/err"
 local json_place = require "kit/json_place"
 local print_ = require "command/print"
 local rule_form = require "mapping/rule_form"
+local rule_words = require "mapping/rule_words"
 local rules = require "mapping/rules"
 
 local command = {}
@@ -135,28 +136,6 @@ local function tried(asked, options, body, path)
 	return made, refused, trace
 end
 
-local function quoted(list)
-	local out = {}
-	for index, each in ipairs(list or {}) do out[index] = ("%q"):format(each):gsub("\\\n", "\\n") end
-	return table.concat(out, ", ")
-end
-
-local function condition_line(each)
-	if not each.values then return ("%s is absent: the rule does not apply"):format(each.attribute) end
-	local what = ("%s = %s"):format(each.attribute, quoted(each.values))
-	if each.condition == "value" then return what end
-	what = what .. ": " .. each.condition .. (each.holds and " holds" or " does not hold: the rule does not apply")
-	return each.gives and what .. ", gives " .. (#each.gives > 0 and quoted(each.gives) or "nothing") or what
-end
-
-local function explained(trace, lines)
-	for _, rule in ipairs(trace) do
-		lines[#lines + 1] = ("rule %d %s"):format(rule.rule, rule.applies and "applies" or "does not apply")
-		for _, each in ipairs(rule.remote or {}) do lines[#lines + 1] = "    " .. condition_line(each) end
-		for index, values in ipairs(rule.values or {}) do lines[#lines + 1] = ("    {%d} is %s"):format(index - 1, quoted(values)) end
-	end
-end
-
 local function result_lines(made, refused, lines)
 	if refused then
 		lines[#lines + 1] = ("refused   %s: %s"):format(refused.reason, refused.message)
@@ -216,7 +195,7 @@ local function try(body)
 			lines[#lines + 1] = path
 			if options.json then list[index].claims = path end
 		end
-		if options.explain then explained(trace, lines) end
+		if options.explain then rule_words.explain(trace, lines) end
 		result_lines(made, refused, lines)
 	end
 	if options.coverage then

@@ -49,7 +49,7 @@ test('who_it_would_refuse_is_told_here_and_the_event_says_which_rule_and_why', a
 	assert.match(page.text, /none of the groups/);
 	const event = await eventOf('otc');
 	assert.match(event.reason, /conversion rules otc: no_groups/);
-	assert.match(event.reason, /rule 1 applies; rule 2 does not apply: groups/);
+	assert.match(event.reason, /rule 1 applies; email = "bob@example.org"; \{0\} is "bob@example.org"; rule 2 does not apply; groups is absent/);
 	assert.equal((await arrive('keystone', 'bob', 'builder-bob')).page.status, 403);
 });
 
