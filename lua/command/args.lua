@@ -45,6 +45,9 @@ local function option(spec, out, words, at)
 	return at
 end
 
+-- A key's id may begin with a hyphen (RFC 7638: 43 characters of base64url), and is no option.
+local function is_option(word) return word:find("^%-") and not (#word == 43 and word:find("^[%w_%-]+$")) end
+
 -- spec: { usage, positional = { "NAME", "[ALG]" }, options = { name = "value"|"list"|"flag"|"number" } }. Reads words from
 -- `first` on; the result has options by name and positional words by theirs (NAME, ALG).
 function args.parse(words, first, spec)
@@ -53,7 +56,7 @@ function args.parse(words, first, spec)
 		local word = words[at]
 		if not options_end and word == "--" then
 			options_end = true
-		elseif not options_end and word:find("^%-") then
+		elseif not options_end and is_option(word) then
 			at = option(spec, out, words, at)
 		else
 			plain[#plain + 1] = word
