@@ -82,7 +82,8 @@ function certificates.ensure()
 		handle = assert(key.generate("ES256"))
 		pem = assert(key.make_cert {
 			ca_pem = ca_pem, ca_key = ca_key, key = handle, names = names, not_before = now - DAY, not_after = now + LIFETIME,
-			serial = crypto.random(16),
+			-- The first byte is never zero: DER has no leading zeros, and strict clients refuse them.
+			serial = "\x5a" .. crypto.random(15),
 		})
 		save("server", pem, handle, names, now + LIFETIME)
 	end
